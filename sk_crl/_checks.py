@@ -1,0 +1,99 @@
+"""Checks of what users pass, with errors that say what was got and what is expected."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+def check_integer(name: str, value: Any, low: int) -> None:
+    """Raise ValueError unless `value` is an integer of at least `low`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}; got {value!r}.")
+
+
+def check_real(name: str, value: Any, low: float, high: float, closed: bool = True) -> None:
+    """Raise ValueError unless `value` is a number from `low` to `high`, both in or both out."""
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_real or not (low <= value <= high if closed else low < value < high):
+        span = f"[{low}, {high}]" if closed else f"({low}, {high})"
+        raise ValueError(f"{name} must be a number in {span}; got {value!r}.")
+
+
+def check_finite(X: NDArray, feature_names: NDArray | None, estimator_name: str) -> None:
+    """Raise ValueError, saying where, if any value of `X` is NaN or infinite."""
+    # One sum tells; only where it is not finite is it worth looking at every value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(X.sum(dtype=np.float64)):
+            return
+    strange = ~np.isfinite(X)
+    if not strange.any():
+        return
+    first = np.unravel_index(strange.argmax(), X.shape)
+    value = "NaN" if np.isnan(X[first]) else "infinity, or a value too large for float32,"
+    where = f"at row {first[0]}"
+    if X.ndim == 2:
+        name = first[1] if feature_names is None else repr(str(feature_names[first[1]]))
+        where += f", column {name}"
+    else:
+        where += f", position {tuple(int(i) for i in first[1:])}"
+    raise ValueError(
+        f"Input X contains {value} {where}; {strange.sum()} of its {X.size} values are not finite. "
+        f"{estimator_name} does not accept missing values: impute them first, for instance with "
+        "sklearn.impute.SimpleImputer in a pipeline."
+    )
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
+    """Check sample weights; None is 1 for every sample."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, weight)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_samples},), one number for every row of X; got "
+            f"shape {weight.shape}."
+        )
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("sample_weight must be finite and non-negative.")
+    if not weight.any():
+        raise ValueError("sample_weight must not be zero for all samples.")
+    return weight
+
+
+def check_device(device: Any) -> torch.device:
+    """Turn `device` into a torch.device that can be used here; "auto" takes a GPU if there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    expected = "expected 'auto', 'cpu', 'cuda' or 'cuda:<index>'"
+    try:
+        checked = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"Unknown device {device!r}; {expected}.") from error
+    try:
+        torch.empty(0, device=checked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"Device {device!r} cannot be used here; {expected}.") from error
+    return checked
+
+
+def draw_seed(random_state: Any) -> int:
+    """Draw a seed from `random_state`, never from a global generator."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, numbers.Integral):
+        return int(np.random.default_rng(int(random_state)).integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    raise ValueError(
+        "random_state must be None, an integer, a numpy.random.RandomState or a "
+        f"numpy.random.Generator; got {random_state!r}."
+    )

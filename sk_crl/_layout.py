@@ -1,0 +1,74 @@
+"""The columns of several targets side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ColumnLayout:
+    """How the classes of several targets share the columns of one score matrix.
+
+    A network with ``T`` targets of ``K_1, ..., K_T`` classes returns scores of shape ``(n, K_1 +
+    ... + K_T)``. Everything that treats targets alike works on the *padded* form ``(n, T, K)`` with
+    ``K`` the widest target, so that nothing needs a Python loop over targets. Where all targets are
+    equally wide (one target, 40 binary attributes) the padded form is a view.
+
+    Parameters
+    ----------
+    n_classes : tuple of int
+        The number of classes of every target.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl._layout import ColumnLayout
+    >>> layout = ColumnLayout((2, 3))
+    >>> layout.n_columns, layout.widest
+    (5, 3)
+    >>> layout.pad(torch.arange(5.0)[None], fill=-1.0)
+    tensor([[[ 0.,  1., -1.],
+             [ 2.,  3.,  4.]]])
+    """
+
+    n_classes: tuple[int, ...]
+
+    @property
+    def n_targets(self) -> int:
+        """The number of targets."""
+        return len(self.n_classes)
+
+    @property
+    def n_columns(self) -> int:
+        """The number of score columns, all targets together."""
+        return sum(self.n_classes)
+
+    @property
+    def widest(self) -> int:
+        """The number of classes of the widest target."""
+        return max(self.n_classes)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every target has the same number of classes."""
+        return min(self.n_classes) == self.widest
+
+    def pad(self, columns: Tensor, fill: float) -> Tensor:
+        """Turn ``(n, n_columns)`` into ``(n, n_targets, widest)``, with `fill` where there is no class."""
+        if self.is_uniform:
+            return columns.view(len(columns), self.n_targets, self.widest)
+        source, missing = _pad_index(self, columns.device)
+        return columns[:, source].masked_fill(missing, fill)
+
+
+@lru_cache(maxsize=128)
+def _pad_index(layout: ColumnLayout, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Column of every padded cell ``(n_targets, widest)``, and which cells hold no class."""
+    sizes = torch.tensor(layout.n_classes)[:, None]
+    code = torch.arange(layout.widest)[None, :]
+    column = sizes.cumsum(0) - sizes + code.minimum(sizes - 1)
+    return column.to(device), (code >= sizes).to(device)

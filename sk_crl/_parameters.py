@@ -1,0 +1,90 @@
+"""Parameters with a prefix, such as ``module__hidden_units``, in scikit-learn's manner."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from sk_crl._names import unknown_name
+
+
+def hide_kwargs(init: Callable) -> Callable:
+    """Leave ``**kwargs`` out of the signature that an `__init__` shows.
+
+    scikit-learn takes every name in the signature for a parameter, but this one stands for many.
+    """
+    signature = inspect.signature(init)
+    shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    init.__signature__ = signature.replace(parameters=shown)
+    return init
+
+
+class PrefixedParameters(BaseEstimator):
+    """Estimator that takes further parameters under the prefixes in `_prefixes`.
+
+    ``module__hidden_units=50`` is a parameter like those of the signature: `get_params` lists it,
+    `set_params`, `clone` and grid searches reach it. Which names come after the prefix is for what
+    they are passed to.
+    """
+
+    _prefixes: tuple[str, ...] = ()
+
+    def _set_prefixed(self, parameters: dict[str, Any]) -> None:
+        """Take the keyword arguments that the signature does not name."""
+        for name in parameters:
+            if not name.startswith(self._prefixes):
+                raise TypeError(unknown_name("parameter", name, self._all_names()))
+        vars(self).update(parameters)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters of this estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Also list the parameters of parameters that are estimators.
+
+        Returns
+        -------
+        dict
+            Parameter names and values, those with a prefix included.
+        """
+        return super().get_params(deep) | self._prefixed()
+
+    def set_params(self, **params) -> PrefixedParameters:
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those with a prefix included.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For an unknown name; the message names the nearest known one and nothing is set.
+        """
+        known = self._get_param_names()
+        for name in params:
+            if not (name.startswith(self._prefixes) or name.partition("__")[0] in known):
+                raise ValueError(unknown_name("parameter", name, self._all_names()))
+        super().set_params(**{k: v for k, v in params.items() if not k.startswith(self._prefixes)})
+        vars(self).update({k: v for k, v in params.items() if k.startswith(self._prefixes)})
+        return self
+
+    def _prefixed(self, prefix: str | None = None) -> dict[str, Any]:
+        """List the parameters with any prefix or, without it, those with the one given."""
+        if prefix is None:
+            return {k: v for k, v in vars(self).items() if k.startswith(self._prefixes)}
+        return {k.removeprefix(prefix): v for k, v in vars(self).items() if k.startswith(prefix)}
+
+    def _all_names(self) -> list[str]:
+        """List what a name can be, a prefix standing for all that it may start."""
+        return [*self._get_param_names(), *self._prefixes]

@@ -1,0 +1,293 @@
+"""The class rectification term: profile, mining and comparison put together (Eq. 3-16)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import torch
+from torch import Tensor
+
+from sk_crl._layout import ColumnLayout
+from sk_crl.loss._class_level import ClassLevelLabels, rectify_class_level
+from sk_crl.loss._comparison import (
+    Pairs,
+    Tangent,
+    absolute_comparison,
+    distribution_comparison,
+    relative_comparison,
+)
+from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
+from sk_crl.loss._profile import Profile, most_anchors, profile_labels
+
+LEVELS = ("class", "instance")
+COMPARISONS = ("relative", "absolute", "distribution")
+SCOPES = ("minority", "all")
+
+
+@dataclass(frozen=True)
+class Rectification:
+    """One of the six class rectification losses, with its settings checked.
+
+    The parameters are those of `class_rectification`.
+    """
+
+    kappa: int | None = 25
+    rho: float = 0.5
+    level: str = "class"
+    comparison: str = "relative"
+    margin: float | None = None
+    scope: str = "minority"
+    normalize: bool = True
+    bins: int = 100
+
+    def __post_init__(self):
+        check_choice("level", self.level, LEVELS)
+        check_choice("comparison", self.comparison, COMPARISONS)
+        check_choice("scope", self.scope, SCOPES)
+        if self.kappa is not None and not (self.kappa >= 1 and self.kappa == int(self.kappa)):
+            raise ValueError(
+                f"kappa must be an integer of at least 1, or None for no mining; got {self.kappa!r}."
+            )
+        if not 0 < self.rho <= 1:
+            raise ValueError(f"rho must be in (0, 1]; got {self.rho!r}.")
+        if self.margin is not None and not (self.margin >= 0 and math.isfinite(self.margin)):
+            raise ValueError(
+                f"margin must be a non-negative number, or None for the paper's; got {self.margin!r}."
+            )
+        if not (self.bins >= 2 and self.bins == int(self.bins)):
+            raise ValueError(f"bins must be an integer of at least 2; got {self.bins!r}.")
+        if self.comparison == "distribution" and self.level == "instance" and not self.normalize:
+            raise ValueError(
+                "comparison='distribution' at level='instance' needs normalize=True: its histogram "
+                "runs over the distances that unit features can have, [0, 2]."
+            )
+
+    def margins(self, n_classes: Sequence[int]) -> tuple[float, ...]:
+        """List every target's margin: the one given, or the paper's (Eq. 12 at instance level)."""
+        if self.margin is not None:
+            return (float(self.margin),) * len(n_classes)
+        if self.level == "class":
+            return (0.5,) * len(n_classes)
+        if self.comparison != "relative":
+            return (1.0,) * len(n_classes)
+        if self.normalize:  # the chord of Eq. 12's arc, which no two unit vectors exceed
+            return tuple(min(2 * math.sin(math.pi / k), 1.0) for k in n_classes)
+        return tuple(2 * math.pi / k for k in n_classes)
+
+    def prepare(
+        self, codes: Tensor, layout: ColumnLayout, dtype: torch.dtype
+    ) -> ClassLevelLabels | Profile | None:
+        """Prepare labels, (n_targets, n_samples); None where so small a batch has no anchors."""
+        if most_anchors(codes.shape[1], self.rho, self.scope) < 2:  # a class needs two samples
+            return None
+        profile = profile_labels(codes, layout.widest, self.rho, self.scope, self.kappa)
+        if self.level == "class":
+            return ClassLevelLabels.from_profile(profile, self.kappa, dtype)
+        return profile
+
+    def __call__(
+        self,
+        probabilities: Tensor,
+        labels: ClassLevelLabels | Profile | None,
+        features: Tensor | None,
+        layout: ColumnLayout,
+    ) -> Tensor:
+        """Compute every target's loss.
+
+        Parameters
+        ----------
+        probabilities : Tensor of shape (n_targets, widest, n_samples)
+            Softmax probabilities.
+        labels : ClassLevelLabels, Profile or None
+            The labels, from `prepare`.
+        features : Tensor of shape (n_samples, n_features) or (n_samples, n_targets, n_features)
+            Features for the instance level, shared by the targets or one per target.
+        layout : ColumnLayout
+            The targets' classes.
+
+        Returns
+        -------
+        Tensor of shape (n_targets,)
+        """
+        if labels is None:
+            given = probabilities if self.level == "class" else features
+            return (given * 0).sum().expand(layout.n_targets)
+        if self.level == "class":
+            given = probabilities
+            compare = self._comparison(layout, given)
+            with torch.no_grad():
+                tangent = rectify_class_level(given, labels, self.kappa, compare)
+        else:
+            anchors = anchors_of(labels)
+            given = feature_distances(features, anchors, self.normalize)
+            compare = self._comparison(layout, given)
+            with torch.no_grad():
+                tangent = rectify_instance_level(given, anchors, labels, self.kappa, compare)
+        intercept, gradient = tangent
+        return intercept + (given * gradient).sum((1, 2))
+
+    def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
+        """Choose the comparison and settle all but its pairs."""
+        if self.comparison == "distribution":
+            low, high = (-1.0, 1.0) if self.level == "class" else (0.0, 2.0)
+            return partial(distribution_comparison, low=low, high=high, bins=self.bins)
+        margin = _constant(self.margins(layout.n_classes), like.dtype, like.device)
+        if self.comparison == "relative":
+            return partial(relative_comparison, margin=margin)
+        return partial(absolute_comparison, margin=margin)
+
+
+def class_rectification(
+    scores: Tensor,
+    targets: Tensor,
+    n_classes: Sequence[int] | None = None,
+    features: Tensor | None = None,
+    *,
+    kappa: int | None = 25,
+    rho: float = 0.5,
+    level: str = "class",
+    comparison: str = "relative",
+    margin: float | None = None,
+    scope: str = "minority",
+    normalize: bool = True,
+    bins: int = 100,
+) -> Tensor:
+    r"""Compute the class rectification term :math:`L_{crl}` of every target (Eq. 3-16).
+
+    Six losses from three orthogonal parts: a *profile* finds the minority classes of the batch,
+    *mining* finds the hard samples of each of their members, a *comparison* makes a number of the
+    distances. Half-precision input is computed in float32.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n_samples, sum(n_classes))
+        Raw scores (logits), the columns of all targets side by side.
+    targets : Tensor of int, shape (n_samples,) or (n_samples, n_targets)
+        Class index within each target; -1 where the label is missing.
+    n_classes : sequence of int, optional
+        Number of classes of every target; by default one target with as many classes as columns.
+    features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d), optional
+        The features that ``level="instance"`` compares, shared or one per target.
+    kappa : int or None, default=25
+        Hard positives and hard negatives per anchor; None turns mining off and compares every
+        anchor with the whole batch (the paper's "JL", Table 11).
+    rho : float, default=0.5
+        Share of the batch that minority classes hold together at most (Eq. 3), in (0, 1].
+    level : {"class", "instance"}, default="class"
+        Compare predicted probabilities (Eq. 10) or features (Eq. 11).
+    comparison : {"relative", "absolute", "distribution"}, default="relative"
+        Triplet ranking (Eq. 9), contrastive (Eq. 13) or histogram loss (Eq. 14-16).
+    margin : float, optional
+        The margin of the relative and absolute comparison. By default 0.5 at class level; at
+        instance level 1 for absolute and, for relative, the chord
+        :math:`\min(2 \sin(\pi / K), 1)` of Eq. 12's arc, or with ``normalize=False`` the arc
+        :math:`2 \pi / K` itself.
+    scope : {"minority", "all"}, default="minority"
+        Classes whose samples are anchors: minority classes or all (Table 12), each with two
+        samples or more in the batch.
+    normalize : bool, default=True
+        Scale features to unit length at instance level.
+    bins : int, default=100
+        Nodes :math:`\tau` of the distribution comparison's histograms.
+
+    Returns
+    -------
+    Tensor of shape (n_targets,)
+        Exactly 0, with its graph, for a target with nothing to compare.
+
+    Raises
+    ------
+    ValueError
+        For a setting outside its range, or tensors whose shapes do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl.loss import class_rectification
+    >>> scores = torch.tensor([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [1.0, 0.0]])
+    >>> targets = torch.tensor([0, 0, 0, 1, 1])
+    >>> class_rectification(scores, targets)
+    tensor([0.6562])
+    """
+    rectification = Rectification(kappa, rho, level, comparison, margin, scope, normalize, bins)
+    layout = ColumnLayout((scores.shape[-1],) if n_classes is None else tuple(n_classes))
+    scores = check_scores(scores, layout)
+    codes = check_targets(targets, len(scores), layout)
+    features = check_features(features, len(scores), layout) if level == "instance" else None
+    probabilities = layout.pad(scores, fill=-torch.inf).softmax(2).permute(1, 2, 0)
+    labels = rectification.prepare(codes.t(), layout, probabilities.dtype)
+    return rectification(probabilities, labels, features, layout)
+
+
+def check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
+    """Raise ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+
+
+def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:
+    """Check that scores have the layout's columns; widen half precision."""
+    if scores.ndim != 2 or scores.shape[1] != layout.n_columns:
+        raise ValueError(
+            f"scores must have shape (n_samples, {layout.n_columns}), a column for every class of "
+            f"n_classes={list(layout.n_classes)}; got shape {tuple(scores.shape)}."
+        )
+    return _at_least_float32(scores)
+
+
+def check_targets(targets: Tensor, n_samples: int, layout: ColumnLayout) -> Tensor:
+    """Check targets; return them as int64 of shape (n_samples, n_targets)."""
+    codes = targets[:, None] if targets.ndim == 1 and layout.n_targets == 1 else targets
+    expected = (n_samples, layout.n_targets)
+    if tuple(codes.shape) != expected or codes.is_floating_point():
+        raise ValueError(
+            f"targets must hold integer codes of shape {expected}"
+            + (f" or {expected[:1]}" if layout.n_targets == 1 else "")
+            + f"; got {targets.dtype} of shape {tuple(targets.shape)}."
+        )
+    codes = codes.long()
+    # Reading the labels would make an accelerator wait; there, indexing itself reports them.
+    if codes.device.type == "cpu" and not torch.compiler.is_compiling():
+        _check_codes(codes, layout)
+    return codes
+
+
+def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout) -> Tensor:
+    """Check features, shared or one for every target; widen half precision."""
+    expected = f"({n_samples}, d) or ({n_samples}, {layout.n_targets}, d)"
+    if features is None:
+        raise ValueError(
+            "level='instance' compares features; got features=None. Pass the input of the last "
+            f"linear layer, of shape {expected}, or use level='class'."
+        )
+    if features.shape[:-1] not in ((n_samples,), (n_samples, layout.n_targets)):
+        raise ValueError(
+            f"features must have shape {expected}; got shape {tuple(features.shape)}."
+        )
+    return _at_least_float32(features)
+
+
+def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
+    """Raise ValueError, naming the target, where a code is not a class of its target."""
+    limits = _constant(layout.n_classes, codes.dtype, codes.device)
+    strange = (codes < -1) | (codes >= limits)
+    if strange.any():
+        sample, target = strange.nonzero()[0].tolist()
+        raise ValueError(
+            f"targets must be codes from 0 to {layout.n_classes[target] - 1} for target {target}, "
+            f"or -1 for a missing label; got {codes[sample, target].item()} for sample {sample}."
+        )
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    """Widen half precision: margins and hinges need the digits that float16 and bfloat16 lack."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+@lru_cache(maxsize=128)
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Make a tensor once per device, so that no step copies from the host."""
+    return torch.tensor(values, dtype=dtype, device=device)

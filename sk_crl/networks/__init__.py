@@ -1,0 +1,5 @@
+"""Networks that return scores and the feature before them."""
+
+from sk_crl.networks._mlp import MLP
+
+__all__ = ["MLP"]

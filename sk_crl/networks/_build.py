@@ -1,0 +1,135 @@
+"""From the `module` parameter to a network that returns scores and features."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from sk_crl._names import unknown_name
+from sk_crl.networks._mlp import MLP
+
+NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP}
+
+
+def build_network(
+    module: str | Callable[..., nn.Module], told: dict[str, Any], settings: dict[str, Any]
+) -> nn.Module:
+    """Build a network.
+
+    Parameters
+    ----------
+    module : str, nn.Module class or callable
+        Name of one of our networks, or what is called to build one.
+    told : dict
+        What the data say, passed where `module` has a parameter of that name.
+    settings : dict
+        What the user says, always passed.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a setting that `module` does not take.
+    TypeError
+        Where `module` is nothing that builds a network.
+    """
+    if isinstance(module, str):
+        if module not in NETWORKS:
+            raise ValueError(unknown_name("module", module, NETWORKS))
+        module = NETWORKS[module]
+    if isinstance(module, nn.Module) or not callable(module):
+        raise TypeError(
+            f"module must be a name ({', '.join(map(repr, NETWORKS))}), an nn.Module class or a "
+            f"callable that builds one; got the {type(module).__name__} {module!r}. Pass the class "
+            "rather than an instance, so that every fit starts afresh."
+        )
+    parameters = inspect.signature(module).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in settings.keys() - parameters.keys():
+            raise ValueError(
+                unknown_name("parameter", f"module__{name}", [f"module__{p}" for p in parameters])
+            )
+    network = module(**{k: v for k, v in told.items() if k in parameters} | settings)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"module must build an nn.Module; {module!r} built {network!r}.")
+    return network
+
+
+class ScoresAndFeatures(nn.Module):
+    """Make any network return its scores and, where they are needed, the features before them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Returns scores, or scores and features.
+    n_columns : int
+        Number of score columns it must return.
+    needs_features : bool
+        Whether features must come back. From a network that returns scores alone they are the
+        input of its last linear layer.
+
+    Raises
+    ------
+    ValueError
+        In `forward`, where the network returns another shape or no features can be had.
+    """
+
+    def __init__(self, network: nn.Module, n_columns: int, needs_features: bool):
+        super().__init__()
+        self.network = network
+        self.n_columns = n_columns
+        self.needs_features = needs_features
+
+    def forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return scores, (n_samples, n_columns), and features or None."""
+        if self.needs_features:
+            with _input_of(self._last_linear()) as inputs:
+                output = self.network(X)
+        else:
+            inputs, output = [], self.network(X)
+        scores, features = output if isinstance(output, tuple) else (output, None)
+        if not isinstance(scores, Tensor) or scores.shape != (len(X), self.n_columns):
+            got = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"{scores!r}"
+            raise ValueError(
+                f"module must return scores of shape {(len(X), self.n_columns)}, one column for "
+                f"every class, or a tuple of such scores and features; got {got}."
+            )
+        if features is None and self.needs_features:
+            if not inputs:
+                raise ValueError(
+                    "level='instance' compares features, but the module returned scores alone and "
+                    f"has no nn.Linear layer with {self.n_columns} outputs whose input could be "
+                    "taken. Return a tuple (scores, features), or use level='class'."
+                )
+            features = inputs[-1].flatten(1)
+        return scores, features
+
+    def _last_linear(self) -> nn.Linear | None:
+        """Find the linear layer, last in the order of registration, that can make the scores."""
+        layers = [
+            m
+            for m in self.network.modules()
+            if isinstance(m, nn.Linear) and m.out_features == self.n_columns
+        ]
+        return layers[-1] if layers else None
+
+
+@contextmanager
+def _input_of(layer: nn.Module | None) -> Iterator[list[Tensor]]:
+    """List the inputs that `layer` gets while the context is open."""
+    inputs: list[Tensor] = []
+    if layer is None:
+        yield inputs
+        return
+    handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    try:
+        yield inputs
+    finally:
+        handle.remove()

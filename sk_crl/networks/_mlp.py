@@ -1,0 +1,53 @@
+"""The multi-layer perceptron, the default network for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Fully connected network with ReLU.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of inputs of a sample, all its dimensions together.
+    n_classes : int
+        Number of classes.
+    hidden_units : int or sequence of int, default=(100,)
+        Width of every hidden layer; empty for a linear model.
+    dropout : float, default=0.0
+        Dropout after every hidden layer, in [0, 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl.networks import MLP
+    >>> scores, feature = MLP(n_features=20, n_classes=3, hidden_units=(64, 32))(torch.zeros(5, 20))
+    >>> scores.shape, feature.shape
+    (torch.Size([5, 3]), torch.Size([5, 32]))
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        hidden_units: int | Sequence[int] = (100,),
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        widths = [hidden_units] if isinstance(hidden_units, int) else list(hidden_units)
+        layers: list[nn.Module] = []
+        for width_in, width in zip([n_features, *widths], widths, strict=False):
+            layers += [nn.Linear(width_in, width), nn.ReLU()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Linear([n_features, *widths][-1], n_classes)
+
+    def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores, (n_samples, n_classes), and the feature before them."""
+        feature = self.trunk(X.flatten(1))
+        return self.head(feature), feature

@@ -1,0 +1,1 @@
+"""Training: batches of tensors, the skorch net, early stopping."""

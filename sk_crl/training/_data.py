@@ -1,0 +1,106 @@
+"""Training data as tensors, handed out in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
+
+# How many numbers are gathered, or predicted from, at a time: large enough that the work of Python
+# does not show, small enough that memory does not.
+_CHUNK = 2**22
+# What is prepared of the labels takes more memory than they do.
+_MOST_BATCHES = 32
+
+
+@dataclass(frozen=True)
+class TensorData(Dataset):
+    """Samples, their class codes and weights, on the device that trains.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, ...)
+        The samples.
+    y : Tensor of int64, shape (n_samples,) or (n_samples, n_targets), optional
+        Their class codes.
+    sample_weight : Tensor of shape (n_samples,), optional
+        Their weights.
+    """
+
+    X: Tensor
+    y: Tensor | None = None
+    sample_weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, index) -> tuple[Tensor, Tensor | None]:
+        return self.X[index], None if self.y is None else self.y[index]
+
+
+class TrainingBatches:
+    """Batches in a new order every epoch, with their labels prepared for the loss.
+
+    A whole stretch of the epoch is gathered at once and split into views, not row by row.
+
+    Parameters
+    ----------
+    data : TensorData
+        What to learn from.
+    batch_size : int
+        Samples in a batch; the last of an epoch may have fewer.
+    loss : ClassRectificationLoss
+        The loss that will see the batches.
+    generator : torch.Generator
+        Source of the order.
+    """
+
+    def __init__(
+        self,
+        data: TensorData,
+        batch_size: int,
+        loss: ClassRectificationLoss,
+        generator: torch.Generator,
+    ):
+        self.data = data
+        self.batch_size = batch_size
+        self.loss = loss
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, PreparedLabels]]:
+        data, size = self.data, self.batch_size
+        order = torch.randperm(len(data), generator=self.generator).to(data.X.device)
+        if len(data) > 1 and len(data) % size == 1:
+            order = order[:-1]  # batch normalisation cannot train on a single sample
+        n_batches = min(max(_CHUNK // (size * max(data.X[0].numel(), 1)), 1), _MOST_BATCHES)
+        for rows in order.split(n_batches * size):
+            X, y = data.X[rows], data.y[rows]
+            weight = None if data.sample_weight is None else data.sample_weight[rows]
+            labels = self.loss.prepare(y, weight, batch_size=size)
+            yield from zip(X.split(size), y.split(size), labels, strict=True)
+
+
+class OrderedBatches:
+    """Large batches in the order of the data, for prediction.
+
+    Parameters
+    ----------
+    data : TensorData
+        What to predict from.
+    batch_size : int
+        The least number of samples in a batch but the last.
+    """
+
+    def __init__(self, data: TensorData, batch_size: int):
+        self.data = data
+        self.batch_size = max(batch_size, _CHUNK // 16 // max(data.X[:1].numel(), 1))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        X = self.data.X.split(self.batch_size)
+        y = [None] * len(X) if self.data.y is None else self.data.y.split(self.batch_size)
+        return zip(X, y, strict=True)

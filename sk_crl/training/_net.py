@@ -1,0 +1,173 @@
+"""The skorch net: its vocabulary and seams, with an epoch that is the network's arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from torch import Tensor
+
+from sk_crl.training._data import OrderedBatches, TensorData, TrainingBatches
+from sk_crl.training._progress import EpochProgress
+from sk_crl.training._validation import validate
+
+__all__ = ["CRLNet", "EarlyStopping", "EpochProgress", "own_random_state"]
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class CRLNet(NeuralNetClassifier):
+    """A skorch net for a `ClassRectificationLoss`.
+
+    It differs from skorch's in its loop alone: batches are views of tensors, losses are summed on
+    the device and read once an epoch, and callbacks hear of single batches only if one of them
+    asks to. The history has `train_loss` and, with validation data, `valid_loss` (class-balanced
+    log-loss) and `valid_balanced_accuracy`, once an epoch.
+
+    Parameters
+    ----------
+    generator : torch.Generator, optional
+        Source of the batches' order.
+    **kwargs
+        The parameters of `skorch.NeuralNetClassifier`. `module` returns scores and features,
+        `predict_nonlinearity` is a `Decision`.
+    """
+
+    def __init__(self, *args, generator: torch.Generator | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.generator = generator
+
+    def get_default_callbacks(self):
+        """Time the epochs; all else is on request."""
+        return [("epoch_timer", EpochTimer())]
+
+    def check_data(self, X, y=None):
+        """Accept all data: the estimator has checked them."""
+
+    def get_split_datasets(self, X, y=None, **kwargs):
+        """Return training and validation data, given as a tuple of the two."""
+        return X if isinstance(X, tuple) else (self.get_dataset(X, y), None)
+
+    def go_on_from(self, other: CRLNet) -> None:
+        """Take over another net's history and, from an optimizer of the same kind, its state."""
+        self.history_ = deepcopy(other.history_)
+        if type(self.optimizer_) is type(other.optimizer_):
+            settings = self.optimizer_.state_dict()["param_groups"]
+            state = deepcopy(other.optimizer_.state_dict()["state"])
+            self.optimizer_.load_state_dict({"state": state, "param_groups": settings})
+
+    def get_iterator(self, dataset, training=False):
+        """Return the batches of a `TensorData`, or what skorch makes of another data set."""
+        if not isinstance(dataset, TensorData):
+            return super().get_iterator(dataset, training)
+        if not training:
+            return OrderedBatches(dataset, self.batch_size)
+        return TrainingBatches(dataset, self.batch_size, self.criterion_, self.generator)
+
+    def get_dataset(self, X, y=None):
+        """Return `X` where it is a data set, else make a `TensorData` of arrays."""
+        if isinstance(X, TensorData):
+            return X
+        X = torch.as_tensor(X, dtype=torch.float32, device=self.device)
+        return TensorData(X, None if y is None else torch.as_tensor(y, device=self.device))
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Train, or validate, for one epoch."""
+        if iterator is None:
+            return
+        self.module_.train(training)
+        (self._train_epoch if training else self._validate_epoch)(iterator)
+
+    def _train_epoch(self, batches: TrainingBatches) -> None:
+        """Take one step for every batch; record the mean loss."""
+        hears_batches = self._hears_batches()
+        total = torch.zeros((), device=self.device)
+        parameters = list(self.module_.parameters())
+        for X, y, labels in batches:
+            if hears_batches:
+                self.notify("on_batch_begin", batch=(X, y), training=True)
+
+            def closure(X=X, y=y, labels=labels):
+                for parameter in parameters:
+                    parameter.grad = None
+                scores, features = self.module_(X)
+                loss = self.criterion_.compute(scores, labels, features)
+                loss.backward()
+                if hears_batches:
+                    named = list(self.module_.named_parameters())
+                    self.notify("on_grad_computed", named_parameters=named, batch=(X, y))
+                closure.scores = scores
+                return loss
+
+            loss = self.optimizer_.step(closure).detach()
+            total.add_(loss, alpha=len(X))
+            if hears_batches:
+                self.history.record_batch("train_loss", loss.item())
+                self.history.record_batch("train_batch_size", len(X))
+                self.notify(
+                    "on_batch_end",
+                    batch=(X, y),
+                    training=True,
+                    loss=loss,
+                    y_pred=closure.scores.detach(),
+                )
+        mean = total.item() / len(batches.data)
+        if not math.isfinite(mean):
+            raise FloatingPointError(
+                f"The training loss became {mean} in epoch {len(self.history)}. Lower lr (got "
+                f"{self.lr}), or scale the features, for instance with StandardScaler."
+            )
+        self.history.record("train_loss", mean)
+
+    @torch.no_grad()
+    def _validate_epoch(self, batches: OrderedBatches) -> None:
+        """Record how the network does on the validation data."""
+        hears_batches = self._hears_batches()
+        scores = []
+        for X, y in batches:
+            if hears_batches:
+                self.notify("on_batch_begin", batch=(X, y), training=False)
+            scores.append(self.module_(X)[0])
+            if hears_batches:
+                self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
+        y = batches.data.y
+        log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
+        score = validate(log_probabilities, y if y.ndim == 2 else y[:, None])
+        self.history.record("valid_loss", score.log_loss)
+        self.history.record("valid_balanced_accuracy", score.accuracy)
+
+    def _hears_batches(self) -> bool:
+        """Whether any callback asks to hear of single batches."""
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in _BATCH_HOOKS
+        )
+
+    @torch.no_grad()
+    def scores(self, X: Tensor) -> Tensor:
+        """Predict raw scores, (n_samples, n_columns)."""
+        self.module_.eval()
+        parts = OrderedBatches(TensorData(X), self.batch_size)
+        return torch.cat([self.module_(part.to(self.device))[0].cpu() for part, _ in parts])
+
+
+@contextmanager
+def own_random_state(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+    """Seed PyTorch's generators for as long as the context is open, and then put them back.
+
+    Initialisers and dropout draw from the global generators and take no other. What can take one
+    has the generator that the context returns.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)

@@ -1,0 +1,28 @@
+"""A progress bar over epochs."""
+
+from __future__ import annotations
+
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class EpochProgress(Callback):
+    """Show a bar that advances every epoch, with the losses of the last one."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance it."""
+        shown = ("train_loss", "valid_loss", "valid_balanced_accuracy")
+        last = net.history[-1]
+        self.bar_.set_postfix({k: f"{last[k]:.4f}" for k in shown if k in last}, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close it."""
+        self.bar_.close()
+
+    def __getstate__(self):
+        return {}

@@ -1,0 +1,259 @@
+"""The loss once more, as loops that read like the equations of the paper.
+
+Numbers are float64 torch scalars, so that autograd through a twin is the reference gradient. What
+is merely *selected* (classes, hard samples, histogram nodes) carries no gradient, as in the paper.
+"""
+
+from fractions import Fraction
+from math import pi, sin
+from typing import NamedTuple
+
+import torch
+
+ZERO = torch.zeros((), dtype=torch.float64)
+
+
+class Anchor(NamedTuple):
+    """The distances of one anchor to its hard positives and to its hard negatives."""
+
+    to_positives: list
+    to_negatives: list
+
+
+def mean(values):
+    """The mean, and 0 where there is nothing to take it of."""
+    return sum(values) / len(values) if values else ZERO
+
+
+def softmax(scores):
+    """Eq. 1: the probability p[i][c] of class c for sample i."""
+    table = []
+    for row in scores:
+        exponentials = [(score - row.detach().max()).exp() for score in row]
+        table.append([value / sum(exponentials) for value in exponentials])
+    return table
+
+
+def minority_classes(counts, rho):
+    """Eq. 3: the smallest classes that together hold at most rho of all samples, 2 or more each."""
+    budget = Fraction(str(rho)) * sum(counts)
+    spent, taken = 0, []
+    for c in sorted(range(len(counts)), key=lambda c: counts[c]):
+        spent += counts[c]
+        if spent > budget:
+            break
+        taken.append(c)
+    return [c for c in taken if counts[c] >= 2]
+
+
+def rectified_classes(codes, n_classes, rho, scope):
+    """The classes whose samples are anchors: the minority classes, or all (Table 12)."""
+    counts = [codes.count(c) for c in range(n_classes)]
+    if scope == "all":
+        return [c for c in range(n_classes) if counts[c] >= 2]
+    return minority_classes(counts, rho)
+
+
+def members_and_others(codes, c):
+    """The samples of class c, and those of every other class; a missing label is in neither."""
+    members = [i for i, code in enumerate(codes) if code == c]
+    others = [i for i, code in enumerate(codes) if code not in (c, -1)]
+    return members, others
+
+
+def class_level(p, codes, classes, kappa):
+    """Eq. 4, 5 and 10: hard samples by their probability of the anchor's class."""
+    anchors = []
+    for c in classes:
+        members, others = members_and_others(codes, c)
+        p_c = [row[c] for row in p]
+        lowest_first = sorted(members, key=p_c.__getitem__)
+        negatives = sorted(others, key=p_c.__getitem__, reverse=True)[:kappa]
+        for a in members:
+            positives = [i for i in lowest_first if i != a][:kappa]
+            to_positives = [abs(p_c[a] - p_c[i]) for i in positives]
+            to_negatives = [p_c[a] - p_c[i] for i in negatives]
+            anchors.append(Anchor(to_positives, to_negatives))
+    return anchors
+
+
+def euclidean(f, g):
+    """Eq. 11, with gradient 0 where the two points coincide."""
+    return torch.linalg.vector_norm(f - g)
+
+
+def instance_level(f, codes, classes, kappa):
+    """Eq. 6, 7 and 11: hard samples by their distance to the anchor in feature space."""
+    anchors = []
+    for c in classes:
+        members, others = members_and_others(codes, c)
+        for a in members:
+            to_positives = [euclidean(f[a], f[i]) for i in members if i != a]
+            to_negatives = [euclidean(f[a], f[i]) for i in others]
+            farthest, nearest = sorted(to_positives, reverse=True), sorted(to_negatives)
+            anchors.append(Anchor(farthest[:kappa], nearest[:kappa]))
+    return anchors
+
+
+def relative(anchors, margin):
+    """Eq. 9: the mean hinge over all triplets."""
+    return mean(
+        [
+            torch.relu(margin + positive - negative)
+            for anchor in anchors
+            for positive in anchor.to_positives
+            for negative in anchor.to_negatives
+        ]
+    )
+
+
+def pairs(anchors):
+    """The distances of all positive pairs P+ and of all negative pairs P-."""
+    positive = [d for anchor in anchors for d in anchor.to_positives]
+    negative = [d for anchor in anchors for d in anchor.to_negatives]
+    return positive, negative
+
+
+def absolute(anchors, margin):
+    """Eq. 13: the contrastive loss."""
+    positive, negative = pairs(anchors)
+    return (
+        mean([d**2 for d in positive]) + mean([torch.relu(margin - d) ** 2 for d in negative])
+    ) / 2
+
+
+def histogram(distances, low, high, bins):
+    """Eq. 14: the share of every node; a distance outside the range counts at its end."""
+    step = (high - low) / (bins - 1)
+    b = [low + t * step for t in range(bins)]
+    h = [0.0] * bins
+    for d in distances:
+        d = d.clamp(low, high)
+        for t in range(bins):
+            h[t] += triangle(d, b[t], step) / len(distances)
+    return h
+
+
+def triangle(d, node, step):
+    """Eq. 15: the weight of a distance at one node."""
+    if node - step <= d.item() <= node:
+        return (d - (node - step)) / step
+    if node <= d.item() <= node + step:
+        return ((node + step) - d) / step
+    return 0.0
+
+
+def distribution(anchors, low, high, bins):
+    """Eq. 16: the probability that a negative pair is closer than a positive pair."""
+    positive, negative = pairs(anchors)
+    if not positive or not negative:
+        return ZERO
+    h_positive = histogram(positive, low, high, bins)
+    h_negative = histogram(negative, low, high, bins)
+    return sum(h_positive[t] * sum(h_negative[: t + 1]) for t in range(bins))
+
+
+def default_margin(level, comparison, normalize, n_classes):
+    """Sections 3.3 (I) and (II); Eq. 12, as a chord of the unit circle where features are unit."""
+    if level == "class":
+        return 0.5
+    if comparison == "absolute":
+        return 1.0
+    return min(2 * sin(pi / n_classes), 1.0) if normalize else 2 * pi / n_classes
+
+
+def one_target(
+    scores,
+    codes,
+    features=None,
+    *,
+    kappa=25,
+    rho=0.5,
+    level="class",
+    comparison="relative",
+    margin=None,
+    scope="minority",
+    normalize=True,
+    bins=100,
+):
+    """The rectification loss of one target: Eq. 9, 13 or 16."""
+    n_classes = scores.shape[1]
+    classes = rectified_classes(codes, n_classes, rho, scope)
+    if level == "class":
+        anchors = class_level(softmax(scores), codes, classes, kappa)
+        low, high = -1.0, 1.0
+    else:
+        f = [row / row.norm() if normalize else row for row in features]
+        anchors = instance_level(f, codes, classes, kappa)
+        low, high = 0.0, 2.0
+    if margin is None:
+        margin = default_margin(level, comparison, normalize, n_classes)
+    if comparison == "relative":
+        return relative(anchors, margin)
+    if comparison == "absolute":
+        return absolute(anchors, margin)
+    return distribution(anchors, low, high, bins)
+
+
+def class_rectification(scores, targets, n_classes=None, features=None, **options):
+    """The rectification loss of every target."""
+    if n_classes is None:
+        n_classes = [scores.shape[1]]
+    targets = targets.reshape(len(scores), len(n_classes))
+    losses = []
+    for j, columns in enumerate(scores.split(tuple(n_classes), dim=1)):
+        f = features[:, j] if features is not None and features.dim() == 3 else features
+        losses.append(one_target(columns, targets[:, j].tolist(), f, **options))
+    return torch.stack(losses)
+
+
+def imbalance(counts):
+    """Omega of Eq. 8: the share that is missing to classes all as large as the largest."""
+    return 1 - sum(counts) / (len(counts) * max(counts))
+
+
+def cross_entropy(scores, codes, class_weight, sample_weight):
+    """Eq. 2 for one target: the weighted mean of -log p of the true class."""
+    p = softmax(scores)
+    labelled = [i for i, code in enumerate(codes) if code != -1]
+    weights = [sample_weight[i] * class_weight[codes[i]] for i in labelled]
+    losses = [-w * p[i][codes[i]].log() for i, w in zip(labelled, weights, strict=True)]
+    return sum(losses) / sum(weights) if sum(weights) else ZERO
+
+
+def mixed_loss(
+    scores,
+    targets,
+    class_counts,
+    features=None,
+    sample_weight=None,
+    *,
+    eta=0.5,
+    alpha=None,
+    class_weight=None,
+    tau=0.0,
+    rectify="unadjusted",
+    **options,
+):
+    """Eq. 8, summed over targets: alpha * L_crl + (1 - alpha) * L_ce.
+
+    `class_counts` and `class_weight` hold one list for every target.
+    """
+    n_classes = [len(counts) for counts in class_counts]
+    targets = targets.reshape(len(scores), len(n_classes))
+    if sample_weight is None:
+        sample_weight = [1.0] * len(scores)
+    if class_weight is None:
+        class_weight = [[1.0] * k for k in n_classes]
+    total = ZERO
+    for j, raw in enumerate(scores.split(tuple(n_classes), dim=1)):
+        counts = torch.tensor(class_counts[j], dtype=torch.float64)
+        adjusted = raw + tau * (counts / counts.sum()).log() if tau else raw
+        weighing = zip(targets[:, j].tolist(), sample_weight, strict=True)
+        codes = [-1 if w == 0 else code for code, w in weighing]
+        f = features[:, j] if features is not None and features.dim() == 3 else features
+        ce = cross_entropy(adjusted, codes, class_weight[j], sample_weight)
+        crl = one_target(adjusted if rectify == "adjusted" else raw, codes, f, **options)
+        a = min(eta * imbalance(class_counts[j]), 1.0) if alpha is None else alpha
+        total = total + a * crl + (1 - a) * ce
+    return total
