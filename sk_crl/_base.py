@@ -218,13 +218,13 @@ class BaseCRL(PrefixedParameters):
 
     def _validated(self, X, y, sample_weight, *, reset: bool):
         """Check samples; drop those of weight 0, which are as good as absent."""
-        X, y = self._validated_X(X, y, reset=reset)
+        X, y = self._validated_samples(X, y, reset=reset)
         weight = check_sample_weight(sample_weight, len(X))
         if not weight.all():
             X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         return X, y, weight
 
-    def _validated_X(self, X, y="no_validation", *, reset: bool):
+    def _validated_samples(self, X, y="no_validation", *, reset: bool):
         """Check X, and y if it is given; X comes back in float32 and C order."""
         checked = validate_data(
             self,
@@ -387,7 +387,7 @@ class BaseCRL(PrefixedParameters):
     def _scores(self, X) -> torch.Tensor:
         """Predict the network's raw scores, (n_samples, n_columns), after checking X."""
         check_is_fitted(self, "net_")
-        return self.net_.scores(from_array(self._validated_X(X, reset=False)))
+        return self.net_.scores(from_array(self._validated_samples(X, reset=False)))
 
     @property
     def module_(self) -> nn.Module:

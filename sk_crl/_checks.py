@@ -68,7 +68,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
 
 
 def check_device(device: Any) -> torch.device:
-    """Turn `device` into a torch.device that can be used here; "auto" takes a GPU if there is one."""
+    """Turn `device` into a torch.device that works here; "auto" takes a GPU if there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     expected = "expected 'auto', 'cpu', 'cuda' or 'cuda:<index>'"

@@ -58,7 +58,7 @@ class ColumnLayout:
         return min(self.n_classes) == self.widest
 
     def pad(self, columns: Tensor, fill: float) -> Tensor:
-        """Turn ``(n, n_columns)`` into ``(n, n_targets, widest)``, with `fill` where there is no class."""
+        """Turn (n, n_columns) into (n, n_targets, widest), with `fill` where there is no class."""
         if self.is_uniform:
             return columns.view(len(columns), self.n_targets, self.widest)
         source, missing = _pad_index(self, columns.device)

@@ -78,7 +78,8 @@ class ClassRectificationLoss(nn.Module):
     omega : Tensor of shape (n_targets,)
         Imbalance of every target.
     alpha : Tensor of shape (n_targets,)
-        Weight of class rectification of every target.
+        Weight of class rectification of every target. A schedule may assign another, a number or
+        one for every target.
 
     Raises
     ------
@@ -105,7 +106,6 @@ class ClassRectificationLoss(nn.Module):
     tensor(1.4546, grad_fn=<AddBackward0>)
     """
 
-    alpha: Tensor
     omega: Tensor
 
     def __init__(
@@ -141,14 +141,27 @@ class ClassRectificationLoss(nn.Module):
         self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
         self.tau = tau
         self.rectify = rectify
-        alphas = [d.alpha(eta) if alpha is None else alpha for d in distributions]
-        self._rectifies = any(a > 0 for a in alphas)
         self.register_buffer("omega", torch.tensor([d.omega for d in distributions]))
-        self.register_buffer("alpha", torch.tensor(alphas, dtype=torch.float32))
+        self.register_buffer("_alpha", torch.zeros_like(self.omega))
+        self.alpha = [d.alpha(eta) if alpha is None else alpha for d in distributions]
         self.register_buffer(
             "_adjustment", self._padded([tau * d.log_prior for d in distributions])
         )
         self.register_buffer("_class_weight", self._checked_weight(class_weight))
+
+    @property
+    def alpha(self) -> Tensor:
+        """Weight of class rectification of every target, (n_targets,)."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, alpha: float | Sequence[float]) -> None:
+        alpha = torch.as_tensor(alpha, dtype=self._alpha.dtype, device="cpu")
+        if not ((alpha >= 0) & (alpha <= 1)).all():
+            raise ValueError(f"alpha must be in [0, 1]; got {alpha.tolist()}.")
+        # Known to the host, so that no step has to ask the device whether it rectifies at all.
+        self._rectifies = bool(alpha.any())
+        self._alpha = alpha.expand(self.layout.n_targets).to(self._alpha.device)
 
     @property
     def needs_features(self) -> bool:
@@ -219,6 +232,11 @@ class ClassRectificationLoss(nn.Module):
         """
         codes = check_targets(targets, len(targets), self.layout)
         if sample_weight is not None:
+            if sample_weight.shape != (len(codes),):
+                raise ValueError(
+                    f"sample_weight must have shape ({len(codes)},), one for every sample; got "
+                    f"shape {tuple(sample_weight.shape)}."
+                )
             codes = codes.masked_fill(sample_weight[:, None] <= 0, -1)
         weight = self._sample_weight(codes, sample_weight).to(dtype)
         n_full = len(codes) // batch_size * batch_size
@@ -263,10 +281,11 @@ class ClassRectificationLoss(nn.Module):
             probabilities = log_probabilities.exp()
         else:
             probabilities = scores.softmax(2)
-        rectification = self.rectification(
+        given, intercept, slope = self.rectification.tangent(
             probabilities.permute(1, 2, 0), labels.rectified, features, layout
         )
-        return cross_entropy + (rectification * self.alpha).sum()
+        slope = slope * self._alpha[:, None, None]
+        return cross_entropy + (given * slope).sum() + (intercept * self._alpha).sum()
 
     def _sample_weight(self, codes: Tensor, sample_weight: Tensor | None) -> Tensor:
         """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
@@ -295,7 +314,9 @@ class ClassRectificationLoss(nn.Module):
             rows = codes.transpose(1, 2).flatten(0, 1)
             labels = self.rectification.prepare(rows, self.layout, weight.dtype)
             if labels is not None:
-                rectified = map(labels._make, zip(*(c.split(n_targets) for c in labels)))
+                rectified = map(
+                    labels._make, zip(*(c.split(n_targets) for c in labels), strict=True)
+                )
         yield from map(
             PreparedLabels, codes.flatten(1).unbind(), weight.flatten(1).unbind(), rectified
         )

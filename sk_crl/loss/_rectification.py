@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -47,17 +48,19 @@ class Rectification:
         check_choice("level", self.level, LEVELS)
         check_choice("comparison", self.comparison, COMPARISONS)
         check_choice("scope", self.scope, SCOPES)
-        if self.kappa is not None and not (self.kappa >= 1 and self.kappa == int(self.kappa)):
+        if self.kappa is not None and not (isinstance(self.kappa, Integral) and self.kappa >= 1):
             raise ValueError(
-                f"kappa must be an integer of at least 1, or None for no mining; got {self.kappa!r}."
+                "kappa must be an integer of at least 1, or None for no mining; got "
+                f"{self.kappa!r}."
             )
         if not 0 < self.rho <= 1:
             raise ValueError(f"rho must be in (0, 1]; got {self.rho!r}.")
-        if self.margin is not None and not (self.margin >= 0 and math.isfinite(self.margin)):
+        if self.margin is not None and not 0 <= self.margin < math.inf:
             raise ValueError(
-                f"margin must be a non-negative number, or None for the paper's; got {self.margin!r}."
+                "margin must be a non-negative number, or None for the paper's; got "
+                f"{self.margin!r}."
             )
-        if not (self.bins >= 2 and self.bins == int(self.bins)):
+        if not (isinstance(self.bins, Integral) and self.bins >= 2):
             raise ValueError(f"bins must be an integer of at least 2; got {self.bins!r}.")
         if self.comparison == "distribution" and self.level == "instance" and not self.normalize:
             raise ValueError(
@@ -88,14 +91,17 @@ class Rectification:
             return ClassLevelLabels.from_profile(profile, self.kappa, dtype)
         return profile
 
-    def __call__(
+    def tangent(
         self,
         probabilities: Tensor,
         labels: ClassLevelLabels | Profile | None,
         features: Tensor | None,
         layout: ColumnLayout,
-    ) -> Tensor:
-        """Compute every target's loss.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute every target's loss as a linear function of what it compares.
+
+        The loss of a target is ``intercept + (given * slope).sum()``: exact in value, and in its
+        derivative because the intercept and the slope carry none.
 
         Parameters
         ----------
@@ -110,24 +116,25 @@ class Rectification:
 
         Returns
         -------
-        Tensor of shape (n_targets,)
+        given : Tensor of shape (n_targets, ..., ...)
+            Probabilities or distances, with their graph.
+        intercept : Tensor of shape (n_targets,)
+            The loss where `given` is 0.
+        slope : Tensor of the shape of `given`
+            Its derivatives.
         """
+        by_class = self.level == "class"
         if labels is None:
-            given = probabilities if self.level == "class" else features
-            return (given * 0).sum().expand(layout.n_targets)
-        if self.level == "class":
-            given = probabilities
-            compare = self._comparison(layout, given)
-            with torch.no_grad():
-                tangent = rectify_class_level(given, labels, self.kappa, compare)
-        else:
-            anchors = anchors_of(labels)
-            given = feature_distances(features, anchors, self.normalize)
-            compare = self._comparison(layout, given)
-            with torch.no_grad():
-                tangent = rectify_instance_level(given, anchors, labels, self.kappa, compare)
-        intercept, gradient = tangent
-        return intercept + (given * gradient).sum((1, 2))
+            given = probabilities if by_class else features.sum().expand(layout.n_targets, 1, 1)
+            return given, given.new_zeros(layout.n_targets), torch.zeros_like(given)
+        if by_class:
+            compare = self._comparison(layout, probabilities)
+            given, known = probabilities, probabilities.detach()
+            return given, *rectify_class_level(known, labels, self.kappa, compare)
+        anchors = anchors_of(labels)
+        given = feature_distances(features, anchors, self.normalize)
+        compare = self._comparison(layout, given)
+        return given, *rectify_instance_level(given.detach(), anchors, labels, self.kappa, compare)
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -159,7 +166,7 @@ def class_rectification(
 
     Six losses from three orthogonal parts: a *profile* finds the minority classes of the batch,
     *mining* finds the hard samples of each of their members, a *comparison* makes a number of the
-    distances. Half-precision input is computed in float32.
+    distances. Half-precision input is computed in float32. The loss can be differentiated once.
 
     Parameters
     ----------
@@ -219,7 +226,8 @@ def class_rectification(
     features = check_features(features, len(scores), layout) if level == "instance" else None
     probabilities = layout.pad(scores, fill=-torch.inf).softmax(2).permute(1, 2, 0)
     labels = rectification.prepare(codes.t(), layout, probabilities.dtype)
-    return rectification(probabilities, labels, features, layout)
+    given, intercept, slope = rectification.tangent(probabilities, labels, features, layout)
+    return intercept + (given * slope).sum((1, 2))
 
 
 def check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
@@ -264,9 +272,7 @@ def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout
             f"linear layer, of shape {expected}, or use level='class'."
         )
     if features.shape[:-1] not in ((n_samples,), (n_samples, layout.n_targets)):
-        raise ValueError(
-            f"features must have shape {expected}; got shape {tuple(features.shape)}."
-        )
+        raise ValueError(f"features must have shape {expected}; got shape {tuple(features.shape)}.")
     return _at_least_float32(features)
 
 

@@ -1,0 +1,97 @@
+"""What the benchmarks share: one thread, the data folder, power laws, medians, Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+DATA_VARIABLE = "SK_CRL_DATA"
+
+
+def use_one_thread() -> None:
+    """Limit PyTorch, BLAS and OpenMP to one thread, for the rest of the process."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data``, the folder of the data files."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(DATA_VARIABLE),
+        help=f"folder that holds tabular/ and multioutput/ (default: ${DATA_VARIABLE})",
+    )
+
+
+def find_data(folder: str | Path | None, name: str) -> Path | None:
+    """Find a data file; where it is missing say what is skipped, and return None."""
+    if folder is None:
+        reason = f"no data folder; pass --data or set {DATA_VARIABLE}"
+    elif not (Path(folder) / name).is_file():
+        reason = f"not in {folder}"
+    else:
+        return Path(folder) / name
+    print(f"SKIPPED {name}: {reason}.", file=sys.stderr)
+    return None
+
+
+def power_law_sizes(n_classes: int, largest: int, smallest: int) -> np.ndarray:
+    """Sizes of the classes under the paper's power law: f(i) = a / (i + b), i = 1, 2, ..."""
+    b = (n_classes * smallest - largest) / (largest - smallest)
+    return np.rint(largest * (1 + b) / (np.arange(1, n_classes + 1) + b)).astype(int)
+
+
+def timed(action: Callable[[], object], number: int = 1) -> float:
+    """Time an action, in seconds a call."""
+    start = perf_counter()
+    for _ in range(number):
+        action()
+    return (perf_counter() - start) / number
+
+
+def interleaved(
+    actions: dict[str, Callable[[], object]], repeats: int, number: int = 1
+) -> dict[str, np.ndarray]:
+    """Time actions in turn, so that what disturbs one repeat disturbs all of them alike.
+
+    Parameters
+    ----------
+    actions : dict of callables
+        What to time, by name.
+    repeats : int
+        Rounds to time, after one that is not.
+    number : int, default=1
+        Calls of each action in a round.
+
+    Returns
+    -------
+    dict of ndarray of shape (repeats,)
+        Seconds a call.
+    """
+    for action in actions.values():
+        action()
+    rounds = [[timed(a, number) for a in actions.values()] for _ in range(repeats)]
+    return dict(zip(actions, np.array(rounds).T, strict=True))
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Write values as their median [least, greatest]."""
+    median, low, high = np.median(values), np.min(values), np.max(values)
+    return f"{median:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a Markdown table, the first column to the left and all others to the right."""
+    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *rows]
+    for line in lines:
+        print("| " + " | ".join(map(str, line)) + " |")
+    print(flush=True)
