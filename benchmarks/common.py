@@ -6,14 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
 DATA_VARIABLE = "SK_CRL_DATA"
+CLOCKS = {"wall": perf_counter, "cpu": process_time}
 
 
 def use_one_thread() -> None:
@@ -50,16 +52,30 @@ def power_law_sizes(n_classes: int, largest: int, smallest: int) -> np.ndarray:
     return np.rint(largest * (1 + b) / (np.arange(1, n_classes + 1) + b)).astype(int)
 
 
-def timed(action: Callable[[], object], number: int = 1) -> float:
+def add_timing_options(parser: argparse.ArgumentParser, repeats: int) -> None:
+    """Add ``--repeats`` and ``--clock``."""
+    parser.add_argument(
+        "--repeats", type=int, default=repeats, help="timed repeats, after one that is not"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="wall time, or the processor time of this process, which other processes' turns on a "
+        "busy machine do not count in",
+    )
+
+
+def timed(action: Callable[[], object], number: int, clock: str) -> float:
     """Time an action, in seconds a call."""
-    start = perf_counter()
+    start = CLOCKS[clock]()
     for _ in range(number):
         action()
-    return (perf_counter() - start) / number
+    return (CLOCKS[clock]() - start) / number
 
 
 def interleaved(
-    actions: dict[str, Callable[[], object]], repeats: int, number: int = 1
+    actions: dict[str, Callable[[], object]], repeats: int, number: int = 1, clock: str = "wall"
 ) -> dict[str, np.ndarray]:
     """Time actions in turn, so that what disturbs one repeat disturbs all of them alike.
 
@@ -70,17 +86,24 @@ def interleaved(
     repeats : int
         Rounds to time, after one that is not.
     number : int, default=1
-        Calls of each action in a round.
+        Calls of each action in a round. Where there are several, one more goes before them, so
+        that none pays for the caches and the memory that the action before it has left.
+    clock : {"wall", "cpu"}, default="wall"
+        What to read.
 
     Returns
     -------
     dict of ndarray of shape (repeats,)
         Seconds a call.
     """
+    seconds = {name: [] for name in actions}
     for action in actions.values():
         action()
-    rounds = [[timed(a, number) for a in actions.values()] for _ in range(repeats)]
-    return dict(zip(actions, np.array(rounds).T, strict=True))
+    for _, (name, action) in product(range(repeats), actions.items()):
+        if number > 1:
+            action()
+        seconds[name].append(timed(action, number, clock))
+    return {name: np.array(values) for name, values in seconds.items()}
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

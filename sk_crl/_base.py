@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,47 +22,17 @@ from sk_crl._checks import (
     check_sample_weight,
     draw_seed,
 )
-from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl._parameters import PrefixedParameters, hide_kwargs
-from sk_crl.loss import ClassRectificationLoss
+from sk_crl._samples import Samples, as_tensors, from_array
 from sk_crl.loss._rectification import check_choice
-from sk_crl.networks._build import ScoresAndFeatures, build_network
-from sk_crl.training._data import TensorData
-from sk_crl.training._optimizer import find_optimizer
+from sk_crl.training import MONITORS
 
 if TYPE_CHECKING:
     from sk_crl.training._net import CRLNet
 
 LOGIT_ADJUSTMENTS = (None, "loss", "predict")
-# Monitored quantity -> its name in the net's history, and whether less of it is better.
-MONITORS = {
-    "balanced_log_loss": ("valid_loss", True),
-    "balanced_accuracy": ("valid_balanced_accuracy", False),
-}
-
-
-class Samples(NamedTuple):
-    """Checked samples.
-
-    Attributes
-    ----------
-    X : ndarray of float32, shape (n_samples, ...)
-        The samples.
-    codes : ndarray of int64, shape (n_samples, n_targets)
-        Their class codes, -1 where a label is missing.
-    weight : ndarray of float64, shape (n_samples,)
-        Their weights, all positive.
-    """
-
-    X: NDArray[np.float32]
-    codes: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-    def take(self, rows: NDArray) -> Samples:
-        """Select samples by index or mask."""
-        return Samples(self.X[rows], self.codes[rows], self.weight[rows])
 
 
 class BaseCRL(PrefixedParameters):
@@ -161,9 +131,7 @@ class BaseCRL(PrefixedParameters):
         """Say how the classes of all targets share the columns of the scores."""
 
     @abstractmethod
-    def _publish(
-        self, distributions: list[ClassDistribution], loss: ClassRectificationLoss
-    ) -> None:
+    def _publish(self, distributions: list[ClassDistribution]) -> None:
         """Set the fitted attributes that describe the classes."""
 
     # The way of a fit, from top to bottom.
@@ -272,31 +240,6 @@ class BaseCRL(PrefixedParameters):
             for codes, n_classes in zip(samples.codes.T, self._layout().n_classes, strict=True)
         ]
 
-    def _loss(self, distributions: list[ClassDistribution]) -> ClassRectificationLoss:
-        """Make the loss."""
-        return ClassRectificationLoss(
-            [d.counts for d in distributions],
-            eta=self.eta,
-            alpha=self.alpha,
-            kappa=self.kappa,
-            rho=self.rho,
-            level=self.level,
-            comparison=self.comparison,
-            margin=self.margin,
-            scope=self.scope,
-            normalize=self.normalize,
-            bins=self.bins,
-            class_weight=self._class_weights(distributions),
-            tau=self.tau if self.logit_adjustment == "loss" else 0.0,
-            rectify=self.rectify,
-        )
-
-    def _decision(self, distributions: list[ClassDistribution]) -> Decision:
-        """Settle how scores decide."""
-        removed = self.tau if self.logit_adjustment == "predict" else 0.0
-        offsets = np.concatenate([-removed * d.log_prior for d in distributions])
-        return Decision(self._layout(), torch.as_tensor(offsets, dtype=torch.float32))
-
     def _train(
         self,
         samples: Samples,
@@ -308,79 +251,40 @@ class BaseCRL(PrefixedParameters):
     ) -> None:
         """Train a net, a new one or one that goes on from another; set the fitted attributes."""
         # Imported here, so that only those who train need skorch.
-        from sk_crl.training._net import own_random_state
+        from sk_crl._assembly import make_loss, make_net, make_network, own_random_state
 
         device = check_device(self.device)
-        loss = self._loss(distributions).to(device)
+        loss = make_loss(self, distributions, self._class_weights(distributions)).to(device)
         n_before = len(before.history) if before else 0
         # Every run of epochs has an order of its own, and a sequence of runs is repeatable.
         with own_random_state(seed + n_before, device) as generator:
-            module = deepcopy(before.module_) if before else self._network(loss)
-            module.needs_features = loss.needs_features
-            net = self._net(module.to(device), loss, validation is not None)
+            network = deepcopy(before.module_) if before else make_network(self, loss.layout)
+            net = make_net(self, network.to(device), loss, distributions, validation is not None)
             net.set_params(max_epochs=max_epochs, device=str(device), generator=generator)
-            net.set_params(predict_nonlinearity=self._decision(distributions))
             net.initialize()
             if before:
                 net.go_on_from(before)
             net.partial_fit(tuple(s and as_tensors(s, device) for s in (samples, validation)))
-        self.net_ = net
+        self._publish_training(net, n_before, validation is not None)
+        self._publish(distributions)
         self._seed = seed
         self._seen = distributions
-        self._publish(distributions, loss)
-        self.n_iter_ = len(net.history)
-        self.loss_curve_ = list(net.history[:, "train_loss"])
-        if validation is not None:
+
+    def _publish_training(self, net: CRLNet, n_before: int, has_validation: bool) -> None:
+        """Set the fitted attributes that describe the training."""
+        losses = [epoch["train_loss"] for epoch in net.history if "train_loss" in epoch]
+        if not losses:  # skorch takes an interrupt for a wish to stop here, with what there is
+            raise KeyboardInterrupt("Interrupted before the first epoch was over.")
+        self.net_ = net
+        self.loss_curve_ = losses
+        self.n_iter_ = len(losses)
+        for stale in ("validation_scores_", "best_validation_score_"):
+            vars(self).pop(stale, None)
+        if has_validation:
             name, less_is_better = MONITORS[self.monitor]
-            scores = np.array(net.history[n_before:, name])
-            self.validation_scores_ = (-scores if less_is_better else scores).tolist()
+            scores = [epoch[name] for epoch in net.history[n_before:] if name in epoch]
+            self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
-
-    def _decision(self, distributions: list[ClassDistribution]) -> Decision:
-        """Settle how scores decide."""
-        removed = self.tau if self.logit_adjustment == "predict" else 0.0
-        offsets = np.concatenate([-removed * d.log_prior for d in distributions])
-        return Decision(self._layout(), torch.as_tensor(offsets, dtype=torch.float32))
-
-    def _network(self, loss: ClassRectificationLoss) -> ScoresAndFeatures:
-        """Build the network for the data at hand."""
-        layout = loss.layout
-        told = {
-            "n_features": int(np.prod(self._sample_shape)),
-            "input_shape": self._sample_shape,
-            "n_classes": layout.n_classes[0] if layout.n_targets == 1 else layout.n_classes,
-        }
-        network = build_network(self.module, told, self._prefixed("module__"))
-        return ScoresAndFeatures(network, layout.n_columns, loss.needs_features)
-
-    def _net(
-        self, module: ScoresAndFeatures, loss: ClassRectificationLoss, has_validation: bool
-    ) -> CRLNet:
-        """Make the skorch net, not yet initialized."""
-        from sk_crl.training._net import CRLNet, EarlyStopping, EpochProgress
-
-        callbacks = deepcopy(list(self.callbacks or []))
-        if has_validation and self.early_stopping:
-            monitor, less_is_better = MONITORS[self.monitor]
-            stopping = EarlyStopping(
-                monitor, self.patience, 0, "abs", lower_is_better=less_is_better, load_best=True
-            )
-            callbacks.append(("early_stopping", stopping))
-        if self.verbose:
-            callbacks.append(("progress", EpochProgress()))
-        optimizer, settings = find_optimizer(self.optimizer, self._prefixed("optimizer__"))
-        return CRLNet(
-            module,
-            criterion=loss,
-            optimizer=optimizer,
-            lr=self.lr,
-            batch_size=self.batch_size,
-            callbacks=callbacks,
-            classes=np.arange(loss.layout.widest),
-            train_split=None,
-            verbose=0,
-            **{f"optimizer__{name}": value for name, value in settings.items()},
-        )
 
     # Prediction.
 
@@ -393,22 +297,6 @@ class BaseCRL(PrefixedParameters):
     def module_(self) -> nn.Module:
         """The trained network."""
         return self.net_.module_.network
-
-
-def as_tensors(samples: Samples, device: torch.device) -> TensorData:
-    """Put samples on the device that trains."""
-    codes = torch.from_numpy(samples.codes)
-    weighted = (samples.weight != 1).any()
-    return TensorData(
-        from_array(samples.X).to(device),
-        (codes[:, 0] if codes.shape[1] == 1 else codes).to(device),
-        torch.as_tensor(samples.weight, dtype=torch.float32).to(device) if weighted else None,
-    )
-
-
-def from_array(X: NDArray[np.float32]) -> torch.Tensor:
-    """Share an array's memory with a tensor, or copy it where it must not be written to."""
-    return torch.from_numpy(X if X.flags.writeable else X.copy())
 
 
 @contextmanager

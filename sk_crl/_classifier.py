@@ -13,11 +13,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from sk_crl._base import BaseCRL, Samples
+from sk_crl._base import BaseCRL
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
-from sk_crl.loss import ClassRectificationLoss, minority_classes
+from sk_crl._samples import Samples
+from sk_crl.loss import minority_classes
 
 
 class CRLClassifier(ClassifierMixin, BaseCRL):
@@ -346,15 +347,13 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
             return None
         return [class_weights(self.class_weight, self.classes_, distributions[0])]
 
-    def _publish(
-        self, distributions: list[ClassDistribution], loss: ClassRectificationLoss
-    ) -> None:
+    def _publish(self, distributions: list[ClassDistribution]) -> None:
         (distribution,) = distributions
         counts = distribution.counts
         self.class_counts_ = counts.astype(np.int64) if (counts % 1 == 0).all() else counts
         self.prior_ = distribution.prior
         self.omega_ = distribution.omega
-        self.alpha_ = loss.alpha.item()
+        self.alpha_ = distribution.alpha(self.eta) if self.alpha is None else self.alpha
         self.minority_classes_ = self.classes_[
             minority_classes(torch.as_tensor(counts), self.rho).numpy()
         ]

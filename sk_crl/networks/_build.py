@@ -71,7 +71,7 @@ class ScoresAndFeatures(nn.Module):
         Returns scores, or scores and features.
     n_columns : int
         Number of score columns it must return.
-    needs_features : bool
+    needs_features : bool, default=False
         Whether features must come back. From a network that returns scores alone they are the
         input of its last linear layer.
 
@@ -81,7 +81,7 @@ class ScoresAndFeatures(nn.Module):
         In `forward`, where the network returns another shape or no features can be had.
     """
 
-    def __init__(self, network: nn.Module, n_columns: int, needs_features: bool):
+    def __init__(self, network: nn.Module, n_columns: int, needs_features: bool = False):
         super().__init__()
         self.network = network
         self.n_columns = n_columns

@@ -9,14 +9,11 @@ from copy import deepcopy
 
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from sk_crl.training._data import OrderedBatches, TensorData, TrainingBatches
-from sk_crl.training._progress import EpochProgress
 from sk_crl.training._validation import validate
-
-__all__ = ["CRLNet", "EarlyStopping", "EpochProgress", "own_random_state"]
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 

@@ -1,0 +1,136 @@
+"""The package as others see it: what an import costs, what is public, what is shipped."""
+
+import importlib
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import requires, version
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import sk_crl
+
+ROOT = Path(__file__).parents[1]
+PUBLIC_MODULES = ["sk_crl", "sk_crl.loss", "sk_crl.networks", "sk_crl.metrics"]
+PUBLIC_NAMES = [
+    f"{module}.{name}"
+    for module in PUBLIC_MODULES
+    for name in importlib.import_module(module).__all__
+    if name != "__version__"
+]
+
+
+def run_python(code):
+    """Run code in a fresh interpreter in which every warning is an error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def imported_by(code):
+    """Top-level modules that are loaded after `code`."""
+    output = run_python(f"{code}\nimport sys, json; print(json.dumps(list(sys.modules)))")
+    return {name.partition(".")[0] for name in json.loads(output.splitlines()[-1])}
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import sk_crl", {"torch", "sklearn"}),
+        ("import sk_crl.loss", {"sklearn"}),
+        ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics", set()),
+        ("from sk_crl import *; CRLClassifier().get_params()", set()),
+    ],
+)
+def test_import_needs_none_of_the_heavy_packages(code, unwanted):
+    heavy = {"skorch", "imblearn", "pandas", "polars", "matplotlib", "tqdm"}
+    assert imported_by(code) & (heavy | unwanted) == set()
+
+
+def test_import_writes_no_global_state():
+    run_python(
+        """
+import json, os, random, sys, warnings, numpy, torch, scipy.stats, sklearn.model_selection, skorch
+
+def state():
+    return [
+        random.getstate(), repr(numpy.random.get_state()), torch.get_rng_state().tolist(),
+        numpy.geterr(), numpy.get_printoptions(), list(warnings.filters), dict(os.environ),
+        torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(), torch.is_anomaly_enabled(),
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark,
+        sklearn.get_config(), sys.getrecursionlimit(), sys.excepthook, os.getcwd(),
+    ]
+
+before = state()
+import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
+sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
+import sk_crl.training._net
+for one, other in zip(before, state(), strict=True):
+    assert one == other, (one, other)
+"""
+    )
+
+
+def test_star_import_resolves_every_name():
+    namespace = {}
+    exec("from sk_crl import *", namespace)
+    assert set(sk_crl.__all__) <= namespace.keys()
+    for name in sk_crl.__all__:
+        assert namespace[name] is getattr(sk_crl, name)
+
+
+def test_public_names_are_listed_and_others_unknown():
+    assert set(sk_crl.__all__) <= set(dir(sk_crl))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        sk_crl.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_names_of_a_module_exist_once(module):
+    names = importlib.import_module(module).__all__
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("path", PUBLIC_NAMES)
+def test_public_name_has_docstring_with_example(path):
+    module, _, name = path.rpartition(".")
+    docstring = inspect.getdoc(getattr(importlib.import_module(module), name))
+    assert docstring, f"{path} has no docstring"
+    assert ">>> " in docstring, f"{path} has no example"
+
+
+def test_version_is_that_of_the_metadata():
+    assert sk_crl.__version__ == version("sk-crl")
+
+
+def test_dependencies_have_no_upper_pins():
+    assert not [r for r in requires("sk-crl") if "<" in r or "==" in r.partition(";")[0]]
+
+
+def test_sources_are_typed_and_py_typed_is_shipped(tmp_path):
+    assert files("sk_crl").joinpath("py.typed").is_file()
+    for name in ["pyproject.toml", "setup.py", "README.md", "LICENSE"]:
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(
+        ROOT / "sk_crl", tmp_path / "sk_crl", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    build = [sys.executable, "setup.py", "-q", "build_py", "-d", "built"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    source, built = ROOT / "sk_crl", tmp_path / "built" / "sk_crl"
+    shipped = {str(p.relative_to(built)) for p in built.rglob("*") if p.is_file()}
+    assert shipped == {str(p.relative_to(source)) for p in source.rglob("*.py")} | {"py.typed"}
