@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from itertools import product
+from math import ceil
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 DATA_VARIABLE = "SK_CRL_DATA"
 CLOCKS = {"wall": perf_counter, "cpu": process_time}
+TURN = 0.05  # seconds that a timed turn takes at least, roughly
 
 
 def use_one_thread() -> None:
@@ -55,7 +56,7 @@ def power_law_sizes(n_classes: int, largest: int, smallest: int) -> np.ndarray:
 def add_timing_options(parser: argparse.ArgumentParser, repeats: int) -> None:
     """Add ``--repeats`` and ``--clock``."""
     parser.add_argument(
-        "--repeats", type=int, default=repeats, help="timed repeats, after one that is not"
+        "--repeats", type=int, default=repeats, help="timed repeats, after warming up"
     )
     parser.add_argument(
         "--clock",
@@ -66,28 +67,20 @@ def add_timing_options(parser: argparse.ArgumentParser, repeats: int) -> None:
     )
 
 
-def timed(action: Callable[[], object], number: int, clock: str) -> float:
-    """Time an action, in seconds a call."""
-    start = CLOCKS[clock]()
-    for _ in range(number):
-        action()
-    return (CLOCKS[clock]() - start) / number
-
-
 def interleaved(
-    actions: dict[str, Callable[[], object]], repeats: int, number: int = 1, clock: str = "wall"
+    actions: dict[str, Callable[[], object]], repeats: int, clock: str = "wall"
 ) -> dict[str, np.ndarray]:
     """Time actions in turn, so that what disturbs one repeat disturbs all of them alike.
+
+    An action shorter than a turn is called several times in it, after one call that is not timed:
+    none pays for the caches and the memory that the action before it has left.
 
     Parameters
     ----------
     actions : dict of callables
         What to time, by name.
     repeats : int
-        Rounds to time, after one that is not.
-    number : int, default=1
-        Calls of each action in a round. Where there are several, one more goes before them, so
-        that none pays for the caches and the memory that the action before it has left.
+        Rounds to time, after warming up.
     clock : {"wall", "cpu"}, default="wall"
         What to read.
 
@@ -96,14 +89,21 @@ def interleaved(
     dict of ndarray of shape (repeats,)
         Seconds a call.
     """
-    seconds = {name: [] for name in actions}
+    read = CLOCKS[clock]
+
+    def timed(action: Callable[[], object], n_calls: int) -> float:
+        if n_calls > 1:
+            action()
+        start = read()
+        for _ in range(n_calls):
+            action()
+        return (read() - start) / n_calls
+
     for action in actions.values():
         action()
-    for _, (name, action) in product(range(repeats), actions.items()):
-        if number > 1:
-            action()
-        seconds[name].append(timed(action, number, clock))
-    return {name: np.array(values) for name, values in seconds.items()}
+    n_calls = {name: ceil(TURN / min(timed(a, 1), TURN)) for name, a in actions.items()}
+    rounds = [[timed(a, n_calls[name]) for name, a in actions.items()] for _ in range(repeats)]
+    return dict(zip(actions, np.array(rounds).T, strict=True))
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

@@ -30,7 +30,6 @@ BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 HIDDEN_UNITS = 100
 REFERENCE = "scikit-learn MLPClassifier"
-CALLS = 10  # of predict_proba in a repeat
 
 
 def main() -> None:
@@ -45,13 +44,13 @@ def main() -> None:
     fits = {name: make_fit(name, make, X, y) for name, make in MODELS.items()}
     how = f"{arguments.repeats} repeats, {arguments.clock} time"
     print(f"`fit`, {EPOCHS} epochs of {len(X)} samples, {how}:\n")
-    print_times(interleaved(fits, arguments.repeats, clock=arguments.clock))
+    print_times(interleaved(fits, arguments.repeats, arguments.clock))
 
     names = ("CRLClassifier(alpha=0.3, kappa=25)", REFERENCE)
     predictions = {name: fits[name]().predict_proba for name in names}
     calls = {name: lambda predict=predict: predict(X) for name, predict in predictions.items()}
-    print(f"`predict_proba`, {len(X)} samples, {CALLS} calls in each of {how}:\n")
-    print_times(interleaved(calls, arguments.repeats, CALLS, arguments.clock))
+    print(f"`predict_proba`, {len(X)} samples, {how}:\n")
+    print_times(interleaved(calls, arguments.repeats, arguments.clock))
 
 
 def make_data() -> tuple[np.ndarray, np.ndarray]:

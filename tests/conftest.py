@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from sk_crl import CRLClassifier
+
 # Small data train fastest, and repeatably, on one thread.
 torch.set_num_threads(1)
 
@@ -105,3 +107,16 @@ def data_folder():
         pytest.skip("no real data: set SK_CRL_DATA to the folder that holds tabular/*.npz")
     assert (Path(folder) / "tabular").is_dir(), f"SK_CRL_DATA={folder} has no folder tabular/"
     return Path(folder)
+
+
+@pytest.fixture
+def fast():
+    """A function that makes a classifier which trains in hundredths of a second."""
+
+    def make(**settings):
+        defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
+        if "module" not in settings:
+            defaults["module__hidden_units"] = (8,)
+        return CRLClassifier(**defaults | settings)
+
+    return make

@@ -25,6 +25,8 @@ class ClassLevelLabels(NamedTuple):
         The run each sample stands in, times 2: added to a probability it sorts by run first.
     classes : Tensor of int64, shape (n_targets, n_places)
         The class of each place's anchor.
+    row : Tensor of int64, shape (n_targets, n_places)
+        Where that class starts in the probabilities, flattened.
     listed : Tensor of int64, shape (n_targets, n_places * n_listed)
         For every place the first places of its run, where the hardest samples of its class are.
     weight : Tensor of shape (n_targets, n_places, n_listed)
@@ -37,6 +39,7 @@ class ClassLevelLabels(NamedTuple):
     is_missing: Tensor
     run: Tensor
     classes: Tensor
+    row: Tensor
     listed: Tensor
     weight: Tensor
     n_negatives: Tensor
@@ -59,6 +62,7 @@ class ClassLevelLabels(NamedTuple):
             is_missing=profile.codes[:, None] < 0,
             run=profile.run.double() * 2,
             classes=profile.classes,
+            row=profile.classes * profile.codes.shape[1],
             listed=(start[..., None] + first).clamp(max=n_places - 1).flatten(1),
             weight=is_positive / profile.n_triplets.clamp(min=1).to(dtype)[:, None, None],
             n_negatives=profile.n_negatives,
@@ -103,7 +107,7 @@ def rectify_class_level(
     own = probabilities.gather(1, labels.known)[:, 0]
     anchors = (own + labels.run).argsort(dim=1)[:, :n_places]
     anchor = own.gather(1, anchors)
-    ahead = anchor[..., None] - anchor.gather(1, labels.listed).view_as(labels.weight)
+    ahead = anchor.gather(1, labels.listed).view_as(labels.weight) - anchor[..., None]
 
     # Negatives once for every class, then handed to its anchors.
     rivals = torch.where(labels.is_missing, -torch.inf, probabilities)
@@ -115,11 +119,10 @@ def rectify_class_level(
 
     # The chain rule, backwards along the same indices: to places, then to samples.
     by_ahead = tangent.by_positive * ahead.sign()
-    by_anchor = by_ahead.sum(2) + tangent.by_negative.sum(2)
-    by_anchor.scatter_add_(1, labels.listed, by_ahead.neg_().flatten(1))
+    by_anchor = tangent.by_negative.sum(2) - by_ahead.sum(2)
+    by_anchor.scatter_add_(1, labels.listed, by_ahead.flatten(1))
     by_rival = torch.zeros_like(hardest.values).scatter_add_(1, rows, tangent.by_negative)
     gradient = probabilities.new_zeros(probabilities.shape)
     gradient.scatter_(2, hardest.indices, by_rival.neg_())
-    cells = labels.classes * n_samples + anchors
-    gradient.flatten(1).scatter_add_(1, cells, by_anchor)
+    gradient.flatten(1).scatter_add_(1, anchors.add_(labels.row), by_anchor)
     return tangent.intercept, gradient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from numbers import Integral
@@ -128,13 +129,17 @@ class Rectification:
             given = probabilities if by_class else features.sum().expand(layout.n_targets, 1, 1)
             return given, given.new_zeros(layout.n_targets), torch.zeros_like(given)
         if by_class:
-            compare = self._comparison(layout, probabilities)
-            given, known = probabilities, probabilities.detach()
-            return given, *rectify_class_level(known, labels, self.kappa, compare)
-        anchors = anchors_of(labels)
-        given = feature_distances(features, anchors, self.normalize)
-        compare = self._comparison(layout, given)
-        return given, *rectify_instance_level(given.detach(), anchors, labels, self.kappa, compare)
+            given = probabilities
+            compare = self._comparison(layout, given)
+            with _no_graph():
+                tangent = rectify_class_level(given, labels, self.kappa, compare)
+        else:
+            anchors = anchors_of(labels)
+            given = feature_distances(features, anchors, self.normalize)
+            compare = self._comparison(layout, given)
+            with _no_graph():
+                tangent = rectify_instance_level(given, anchors, labels, self.kappa, compare)
+        return given, *tangent
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -227,7 +232,8 @@ def class_rectification(
     probabilities = layout.pad(scores, fill=-torch.inf).softmax(2).permute(1, 2, 0)
     labels = rectification.prepare(codes.t(), layout, probabilities.dtype)
     given, intercept, slope = rectification.tangent(probabilities, labels, features, layout)
-    return intercept + (given * slope).sum((1, 2))
+    # Inference tensors cannot be kept for the way back; their clones can.
+    return intercept + (given * slope.clone()).sum((1, 2))
 
 
 def check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
@@ -291,6 +297,11 @@ def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
 def _at_least_float32(values: Tensor) -> Tensor:
     """Widen half precision: margins and hinges need the digits that float16 and bfloat16 lack."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def _no_graph() -> AbstractContextManager:
+    """Record no graph: in inference mode, the cheaper way, which compilation does not know."""
+    return torch.no_grad() if torch.compiler.is_compiling() else torch.inference_mode()
 
 
 @lru_cache(maxsize=128)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -39,15 +40,16 @@ class MLP(nn.Module):
     ):
         super().__init__()
         widths = [hidden_units] if isinstance(hidden_units, int) else list(hidden_units)
-        layers: list[nn.Module] = []
-        for width_in, width in zip([n_features, *widths], widths, strict=False):
-            layers += [nn.Linear(width_in, width), nn.ReLU()]
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-        self.trunk = nn.Sequential(*layers)
-        self.head = nn.Linear([n_features, *widths][-1], n_classes)
+        inputs = [n_features, *widths]
+        self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
+        self.head = nn.Linear(inputs[-1], n_classes)
+        self.dropout = dropout
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores, (n_samples, n_classes), and the feature before them."""
-        feature = self.trunk(X.flatten(1))
+        feature = X.flatten(1)
+        for layer in self.hidden:
+            feature = F.relu(layer(feature), inplace=True)
+            if self.dropout:
+                feature = F.dropout(feature, self.dropout, self.training)
         return self.head(feature), feature
