@@ -1,28 +1,28 @@
 """One small network, six ways to train it on imbalanced data.
 
-Two data sets that come with scikit-learn are made imbalanced, in their training part only:
+Two data sets that come with scikit-learn are made imbalanced, in their training part only; the
+test part stays as it is.
 
-- digits: the ten classes follow the paper's power law, from 120 samples down to 6; which digit is
-  common and which is rare is drawn anew for every split;
-- breast cancer: of the malignant samples 13 are kept beside 250 benign ones, 5 %.
+- digits: the ten classes follow the paper's power law, from 120 training samples down to 6. The
+  digits take turns: in the twenty splits each of them has every size twice.
+- breast cancer: 13 malignant training samples, 5 %, beside 250 benign ones.
 
-The test part stays as it is. The same network is trained on them with plain cross-entropy, class
-weights, random oversampling, SMOTE, logit adjustment, and class rectification, which by default
-is followed by logit adjustment: the last two lines of a table differ by class rectification alone.
-Printed are the class-balanced accuracy (the mean of the sensitivities of all classes), the
-sensitivities, and a grid search over `eta` and `kappa`; one figure is saved.
+The same network is trained with plain cross-entropy, class weights, random oversampling, SMOTE,
+logit adjustment, and class rectification. The last includes logit adjustment, which is on by
+default: what class rectification itself adds is the difference between the last two lines.
 
     pip install "sk-crl[examples]"
     python examples/quickstart.py
 
-The number of epochs was chosen by the training data: by then all six fit them. A method's best
-moment may come earlier: try `--epochs 10`.
+It prints class-balanced accuracies (the mean of the sensitivities of all classes), the
+sensitivities, and a grid search over `eta` and `kappa`, and saves one figure. Sixty epochs are
+enough for the network to fit its training data whatever the method. That is not every method's
+best moment: try `--epochs 10`.
 """
 
 import argparse
-import time
 from pathlib import Path
-from typing import NamedTuple
+from time import perf_counter
 
 import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
@@ -31,202 +31,177 @@ from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.metrics import balanced_accuracy_score, recall_score
-from sklearn.model_selection import (
-    GridSearchCV,
-    RepeatedStratifiedKFold,
-    StratifiedShuffleSplit,
-)
+from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, StratifiedShuffleSplit
 from sklearn.preprocessing import StandardScaler
 
 from sk_crl import CRLClassifier
 
 N_SPLITS = 20
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "quickstart.png"
-COLORS = {"cross-entropy": "#888888", "SMOTE": "#E69F00", "CRL": "#0072B2"}
+STYLES = {  # color-blind safe (Okabe and Ito)
+    "cross-entropy": {"color": "#777777", "marker": "s"},
+    "class weights": {"color": "#CC79A7", "marker": "v"},
+    "oversampling": {"color": "#56B4E9", "marker": "<"},
+    "SMOTE": {"color": "#E69F00", "marker": "^"},
+    "logit adjustment": {"color": "#009E73", "marker": "D"},
+    "CRL": {"color": "#0072B2", "marker": "o"},
+}
 
 
 def make_methods(epochs):
-    """Make the six pipelines, by name."""
+    """Make the pipelines to compare, by name."""
 
     def pipeline(*sampler, **settings):
         network = CRLClassifier(
             **settings,
             module__hidden_units=(100,),
             max_epochs=epochs,
-            lr=3e-3,
             batch_size=128,
+            lr=3e-3,
             random_state=0,
         )
-        steps = [("scaler", StandardScaler()), *sampler, ("crl", network)]
-        return Pipeline(steps)
+        return Pipeline([("scaler", StandardScaler()), *sampler, ("crl", network)])
 
-    plain = {"alpha": 0, "logit_adjustment": None}  # no class rectification, prior kept
-    copies = ("sampler", RandomOverSampler(random_state=0))
-    smote = ("sampler", SMOTE(k_neighbors=5, random_state=0))  # the rarest class has 6 samples
+    plain = {"alpha": 0, "logit_adjustment": None}  # without class rectification: cross-entropy
+    smote = SMOTE(k_neighbors=5, random_state=0)  # the rarest digit has 6 samples
     return {
         "cross-entropy": pipeline(**plain),
         "class weights": pipeline(**plain, class_weight="balanced"),
-        "oversampling": pipeline(copies, **plain),
-        "SMOTE": pipeline(smote, **plain),
+        "oversampling": pipeline(("sampler", RandomOverSampler(random_state=0)), **plain),
+        "SMOTE": pipeline(("sampler", smote), **plain),
         "logit adjustment": pipeline(alpha=0),
         "CRL": pipeline(),
     }
 
 
-class Data(NamedTuple):
-    """A data set with its splits: training rows, test rows, classes from largest to smallest."""
-
-    name: str
-    X: np.ndarray
-    y: np.ndarray
-    sizes: list
-    splits: list
-
-
-def load_data():
-    """Load both data sets; split them, and thin the training parts."""
-    sizes = power_law(n_classes=10, largest=120, smallest=6)
-    digits = split("digits", *load_digits(return_X_y=True), sizes, classes=None)
-    benign_first = [1, 0]
-    cancer = split("breast cancer", *load_breast_cancer(return_X_y=True), [250, 13], benign_first)
-    return digits, cancer
-
-
 def power_law(n_classes, largest, smallest):
-    """Sizes of the classes under the paper's power law: f(i) = a / (i + b), i = 1, 2, ..."""
+    """Compute class sizes under the paper's power law, f(i) = a / (i + b) for i = 1, 2, ..."""
     b = (n_classes * smallest - largest) / (largest - smallest)
-    return np.rint(largest * (1 + b) / (np.arange(1, n_classes + 1) + b)).astype(int).tolist()
+    a = largest * (1 + b)
+    return [round(a / (i + b)) for i in range(1, n_classes + 1)]
 
 
-def split(name, X, y, sizes, classes):
-    """Split 70 to 30, stratified; keep `sizes` training samples of `classes`, or of any order."""
-    splits = []
-    halves = StratifiedShuffleSplit(N_SPLITS, test_size=0.3, random_state=0).split(X, y)
-    for seed, (train, test) in enumerate(halves):
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(sizes)) if classes is None else classes
-        kept = [
-            rng.choice(train[y[train] == c], n, replace=False)
-            for c, n in zip(order, sizes, strict=True)
-        ]
-        splits.append((np.concatenate(kept), test, order))
-    return Data(name, X, y, sizes, splits)
+def imbalanced_splits(X, y, sizes, take_turns):
+    """Yield the training rows, the test rows, and the classes from the largest to the smallest."""
+    splits = StratifiedShuffleSplit(N_SPLITS, test_size=0.3, random_state=0).split(X, y)
+    for i, (train, test) in enumerate(splits):
+        classes = np.roll(np.arange(len(sizes)), i if take_turns else 0)
+        # The rows come shuffled: the first of a class are a random choice.
+        kept = [train[y[train] == c][:size] for c, size in zip(classes, sizes, strict=True)]
+        yield np.concatenate(kept), test, classes
 
 
-def compare(data, methods, jobs):
-    """Fit every method on every split; return sensitivities (methods, splits, classes) in %."""
-
-    def sensitivities(model, train, test, order):
-        predicted = model.fit(data.X[train], data.y[train]).predict(data.X[test])
-        return 100 * recall_score(data.y[test], predicted, labels=order, average=None)
-
-    found = Parallel(jobs)(
-        delayed(sensitivities)(model, *split) for model in methods.values() for split in data.splits
-    )
-    return np.reshape(found, (len(methods), N_SPLITS, len(data.sizes)))
+def sensitivities(model, X, y, train, test, classes):
+    """Fit on one split; return the sensitivities (%), those of the largest class first."""
+    predicted = model.fit(X[train], y[train]).predict(X[test])
+    return 100 * recall_score(y[test], predicted, labels=classes, average=None)
 
 
-def report(data, methods, found):
+def report(data, sizes, results):
     """Print both tables of a data set."""
-    scores = found.mean(axis=2)
-    print(f"\n{data.name}: class-balanced accuracy (%), mean ± standard deviation of the splits,")
-    print("and how far CRL is ahead in the same split\n")
-    print(f"{'':18}{'accuracy':>13}{'CRL ahead by':>17}{'in splits':>14}")
-    for name, own in zip(methods, scores, strict=True):
-        line = f"{name:18}{own.mean():6.1f} ± {own.std():4.1f}"
+    crl = results["CRL"].mean(axis=1)
+    print(f"\n{data}: class-balanced accuracy (%), mean ± standard deviation of {N_SPLITS} splits;")
+    print("what CRL gains over the method in the same split; splits that CRL wins and loses\n")
+    print(f"{'':16}{'accuracy':>14}{'CRL gains':>14}{'won':>7}{'lost':>6}")
+    for name, values in results.items():
+        own = values.mean(axis=1)
+        gain = crl - own
+        print(f"{name:16}{own.mean():8.1f} ± {own.std():3.1f}", end="")
         if name != "CRL":
-            ahead = scores[-1] - own
-            line += f"{ahead.mean():+10.1f} ± {ahead.std():4.1f}"
-            line += f"{np.sum(ahead > 0):8} of {N_SPLITS}"
-        print(line)
-    print(f"\n{data.name}: sensitivity (%) by number of training samples of the class\n")
-    print(f"{'':18}" + "".join(f"{n:6}" for n in data.sizes))
-    for name, own in zip(methods, found, strict=True):
-        print(f"{name:18}" + "".join(f"{s:6.1f}" for s in own.mean(axis=0)))
+            print(f"{gain.mean():+8.1f} ± {gain.std():3.1f}", end="")
+            print(f"{(gain > 0).sum():7}{(gain < 0).sum():6}", end="")
+        print()
+    print(f"\n{data}: sensitivity (%) of classes with so many training samples\n")
+    print(f"{'':16}" + "".join(f"{size:7}" for size in sizes))
+    for name, values in results.items():
+        print(f"{name:16}" + "".join(f"{value:7.1f}" for value in values.mean(axis=0)))
 
 
-def draw(results, methods, path):
-    """Draw every method's accuracy on every split, and sensitivity by class size on digits."""
+def draw(digits, cancer, sizes, path):
+    """Draw the accuracy of every method on every split, and the sensitivities on the digits."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
-    for axes, (data, found) in zip((left, middle), results, strict=True):
-        jitter = np.random.default_rng(0).uniform(-0.17, 0.17, N_SPLITS)
-        for row, (name, scores) in enumerate(zip(methods, found.mean(axis=2), strict=True)):
-            color = COLORS.get(name, "#333333")
-            axes.scatter(scores, row + jitter, s=11, color=color, alpha=0.55, linewidth=0)
-            axes.plot(2 * [scores.mean()], [row - 0.34, row + 0.34], color=color, linewidth=2.5)
-        axes.set_yticks(range(len(methods)), methods if axes is left else [])
-        axes.invert_yaxis()
-        axes.set_title(data.name, loc="left")
-        axes.set_xlabel("class-balanced accuracy (%)")
-        axes.grid(axis="x", alpha=0.3)
-
-    data, found = results[0]
-    for name, color in COLORS.items():
-        own = found[list(methods).index(name)]
-        error = own.std(axis=0) / np.sqrt(N_SPLITS)
-        right.errorbar(data.sizes, own.mean(axis=0), error, color=color, marker="o", markersize=4)
-        right.annotate(name, (data.sizes[-1], own.mean(axis=0)[-1]), color=color)
-    right.set_xscale("log")
+    left, middle, right = figure.subplots(1, 3)
+    jitter = np.random.default_rng(0).uniform(-0.2, 0.2, N_SPLITS)
+    for axes, results in (left, digits), (middle, cancer):
+        for row, (name, values) in enumerate(results.items()):
+            own, color = values.mean(axis=1), STYLES[name]["color"]
+            axes.scatter(own, row + jitter, s=12, color=color, alpha=0.6, linewidths=0)
+            axes.plot(2 * [own.mean()], [row - 0.35, row + 0.35], color=color, linewidth=2.5)
+        axes.set(ylim=(len(results) - 0.5, -0.5), xlabel="class-balanced accuracy (%)")
+        axes.set_yticks(range(len(results)), results, visible=axes is left)
+        axes.tick_params(axis="y", length=0)
+    for name in ("CRL", "logit adjustment", "SMOTE", "cross-entropy"):
+        mean, error = digits[name].mean(axis=0), digits[name].std(axis=0) / np.sqrt(N_SPLITS)
+        right.errorbar(sizes, mean, error, **STYLES[name], markersize=4, linewidth=1.2, label=name)
+    right.set(xscale="log", xlabel="training samples of the class", ylabel="sensitivity (%)")
     right.set_xticks([6, 10, 20, 40, 120], [6, 10, 20, 40, 120])
     right.minorticks_off()
-    right.set_title("digits", loc="left")
-    right.set_xlabel("training samples of the class")
-    right.set_ylabel("sensitivity (%)")
-    right.grid(alpha=0.3)
-    for axes in (left, middle, right):
+    right.legend(loc="lower right", frameon=False)
+    titles = ("digits", "breast cancer", "digits: common and rare classes")
+    for axes, title in zip((left, middle, right), titles, strict=True):
+        axes.set_title(title, loc="left", fontsize="medium", fontweight="bold")
         axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y" if axes is right else "x", alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=180)
-    print(f"\nFigure saved to {path}.")
+    print(f"\nFigure: {path}")
 
 
-def search(data, methods, jobs):
-    """Search eta and kappa on one training part by cross-validation; judge them on its test."""
-    train, test, _ = data.splits[0]
-    etas, kappas = (0, 0.25, 0.5, 1), (1, 5, 25)
-    grid = GridSearchCV(
-        methods["CRL"],
-        {"crl__eta": etas, "crl__kappa": kappas},
-        scoring="balanced_accuracy",
-        cv=RepeatedStratifiedKFold(n_splits=3, n_repeats=4, random_state=0),
-        n_jobs=jobs,
-    ).fit(data.X[train], data.y[train])
+def search(model, X, y, train, test, jobs):
+    """Search eta and kappa by cross-validation in a training part; judge them on its test part."""
+    grid = {"crl__eta": [0, 0.25, 0.5, 1], "crl__kappa": [1, 5, 25]}
+    folds = RepeatedStratifiedKFold(n_splits=3, n_repeats=4, random_state=0)
+    found = GridSearchCV(model, grid, scoring="balanced_accuracy", cv=folds, n_jobs=jobs)
+    found.fit(X[train], y[train])
 
+    print("\nGrid search in the first training part of the digits: class-balanced accuracy (%),")
+    print("mean ± standard deviation of 12 folds (eta = 0 is logit adjustment alone)\n")
+    print(f"{'':10}" + "".join(f"{f'kappa = {kappa}':>14}" for kappa in grid["crl__kappa"]))
     columns = ("params", "mean_test_score", "std_test_score")
-    rows = zip(*(grid.cv_results_[column] for column in columns), strict=True)
-    cells = {
-        (p["crl__eta"], p["crl__kappa"]): f"{100 * mean:.1f} ± {100 * std:.1f}"
-        for p, mean, std in rows
-    }
-    print(f"\n{data.name}: grid search on the first training part, class-balanced accuracy (%),")
-    print("mean ± standard deviation of 12 folds; eta = 0 switches class rectification off\n")
-    print("".join(f"{f'kappa = {kappa}':>15}" for kappa in kappas).rjust(12 + 45))
-    for eta in etas:
-        print(f"{f'eta = {eta}':12}" + "".join(f"{cells[eta, kappa]:>15}" for kappa in kappas))
-    print(f"\nbest: {grid.best_params_}")
-    default = methods["CRL"].fit(data.X[train], data.y[train])
-    for name, model in {"best": grid, "defaults": default}.items():
-        score = balanced_accuracy_score(data.y[test], model.predict(data.X[test]))
-        print(f"test part of this split, {name}: {100 * score:.1f}")
+    for values, mean, std in zip(*(found.cv_results_[c] for c in columns), strict=True):
+        if values["crl__kappa"] == grid["crl__kappa"][0]:
+            print(f"eta ={values['crl__eta']:5}", end="")
+        last = values["crl__kappa"] == grid["crl__kappa"][-1]
+        print(f"{100 * mean:8.1f} ± {100 * std:3.1f}", end="\n" if last else "")
+    scores = [
+        f"{100 * balanced_accuracy_score(y[test], fitted.predict(X[test])):.1f}"
+        for fitted in (found, model.fit(X[train], y[train]))
+    ]
+    print(f"\nBest: {found.best_params_}")
+    print("On the test part, best {} and defaults {}.".format(*scores))
 
 
 def main():
-    """Compare, print, draw, search."""
+    """Compare the methods on both data sets, draw, search."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--figure", type=Path, default=FIGURE, help="where to save the figure")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=60, help="default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--epochs", type=int, default=60, help="of training (default: 60)")
     arguments = parser.parse_args()
-    start = time.perf_counter()
+    start = perf_counter()
+
     methods = make_methods(arguments.epochs)
-    results = []
-    for data in load_data():
-        results.append((data, compare(data, methods, arguments.jobs)))
-        report(data, methods, results[-1][1])
-    draw(results, methods, arguments.figure)
-    search(results[0][0], methods, arguments.jobs)
-    print(f"\nRun time: {time.perf_counter() - start:.0f} s with {arguments.jobs} jobs.")
+    sizes = {"digits": power_law(10, 120, 6), "breast cancer": [250, 13]}
+    X, benign = load_breast_cancer(return_X_y=True)
+    data = {"digits": load_digits(return_X_y=True), "breast cancer": (X, 1 - benign)}
+    results = {}
+    for name, (X, y) in data.items():
+        splits = list(imbalanced_splits(X, y, sizes[name], take_turns=name == "digits"))
+        values = Parallel(arguments.jobs)(
+            delayed(sensitivities)(model, X, y, *split)
+            for model in methods.values()
+            for split in splits
+        )
+        values = np.reshape(values, (len(methods), N_SPLITS, len(sizes[name])))
+        results[name] = dict(zip(methods, values, strict=True))
+        report(name, sizes[name], results[name])
+        print(f"[{perf_counter() - start:.0f}]")
+    draw(*results.values(), sizes["digits"], arguments.figure)
+
+    X, y = data["digits"]
+    train, test, _ = next(imbalanced_splits(X, y, sizes["digits"], take_turns=True))
+    search(methods["CRL"], X, y, train, test, arguments.jobs)
+    print(f"\nRun time: {perf_counter() - start:.0f} s after imports, {arguments.jobs} processes.")
 
 
 if __name__ == "__main__":

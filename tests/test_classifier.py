@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpydoc.docscrape import NumpyDocString
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -33,6 +33,7 @@ from skorch.callbacks import (
     GradientNormClipping,
     LRScheduler,
 )
+from skorch.exceptions import DeviceWarning
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -298,16 +299,16 @@ def test_bool_labels(table, fast):
 
 def test_containers(table, fast, container):
     X = np.round(100 * table.X).astype(np.float32)
-    expected = fast().fit(X, table.y)
-    contained = container(X)
-    model = fast().fit(contained, table.y)
+    expected = fast().fit(X, table.y, X_val=X[:50], y_val=table.y[:50])
+    contained, first = container(X), container(X[:50])
+    model = fast().fit(contained, table.y, X_val=first, y_val=table.y[:50])
     assert_same_weights(model, expected)
-    assert_array_equal(model.predict_proba(contained), expected.predict_proba(X))
-    assert_array_equal(model.decision_function(X), expected.decision_function(X))
-    model = fast().fit(X, table.y, X_val=contained, y_val=table.y)
-    assert model.best_validation_score_ == pytest.approx(
-        fast().fit(X, table.y, X_val=X, y_val=table.y).best_validation_score_
-    )
+    assert model.validation_scores_ == expected.validation_scores_
+    for method in ["predict", "predict_proba", "decision_function"]:
+        assert_array_equal(getattr(model, method)(contained), getattr(expected, method)(X))
+    assert model.score(contained, table.y) == expected.score(X, table.y)
+    model.partial_fit(contained, table.y)
+    assert_same_weights(model, expected.partial_fit(X, table.y))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -543,7 +544,7 @@ def test_training_is_gradient_descent_on_the_loss(table, fast, settings):
     model.fit(*table)
 
     settings = {"logit_adjustment": "predict", "tau": 1.0} | settings
-    tau = settings.pop("tau") if settings.pop("logit_adjustment") == "loss" else 0.0
+    tau = settings.pop("tau") * (settings.pop("logit_adjustment") == "loss")
     if "class_weight" in settings:
         settings["class_weight"] = np.exp(-PRIOR)
     loss_of = ClassRectificationLoss(COUNTS, tau=tau, **settings)
@@ -553,7 +554,7 @@ def test_training_is_gradient_descent_on_the_loss(table, fast, settings):
         total = 0.0
         for X, y, _ in epoch:
             scores, features = module(X)
-            if settings.get("alpha") == 0:
+            if settings == {"alpha": 0.0}:
                 loss = cross_entropy(scores, y)
             else:
                 loss = loss_of(scores, y, features)
@@ -662,10 +663,10 @@ def noise():
 
 def monitored(model, X, y):
     """Both monitored scores, computed from predicted probabilities by other means."""
-    weight = 1 / np.unique(y, return_counts=True)[1][np.unique(y, return_inverse=True)[1]]
-    loss = log_loss(y, model.predict_proba(X).astype(float), sample_weight=weight)
+    log_p = np.log(model.predict_proba(X))
+    per_class = [log_p[y == label, code].mean() for code, label in enumerate(model.classes_)]
     return {
-        "balanced_log_loss": -loss,
+        "balanced_log_loss": np.mean(per_class),
         "balanced_accuracy": balanced_accuracy_score(y, model.predict(X)),
     }
 
@@ -764,7 +765,7 @@ def test_scores_of_earlier_validation_data_do_not_stay(table, fast):
     assert not hasattr(model, "best_validation_score_")
 
 
-# ------------------------------------------------------------------------------------- repeatability
+# ---------------------------------------------------------------------------------- repeatability
 
 RANDOM = [
     {},
@@ -974,14 +975,16 @@ def test_partial_fit_is_repeatable_after_pickling(table, fast):
 
 
 def test_partial_fit_of_classes_never_seen(table, fast):
-    model = fast().partial_fit(*table, classes=[0, 1, 2, 3, 9])
+    model = fast(lr=0.02)
+    for i in range(1, 21):
+        model.partial_fit(*table, classes=[0, 1, 2, 3, 9])
+        assert_array_equal(model.class_counts_, [80 * i, 28 * i, 12 * i, 0, 0])
     assert model.classes_.tolist() == [0, 1, 2, 3, 9]
-    assert_array_equal(model.class_counts_, [80, 28, 12, 0, 0])
     probabilities = model.predict_proba(table.X)
     assert probabilities.shape == (120, 5)
     assert np.isfinite(probabilities).all()
     assert model.minority_classes_.tolist() == [1, 2]
-    assert (model.predict(table.X) < 3).mean() > 0.1  # classes never seen do not win everywhere
+    assert (model.predict(table.X) < 3).mean() > 0.9  # removing the prior gives them no victory
 
 
 def test_partial_fit_of_one_class_at_a_time(table, fast):
@@ -1006,7 +1009,7 @@ def test_partial_fit_takes_string_classes(table, fast):
     assert model.classes_.tolist() == ["a", "b", "c"]
 
 
-# ---------------------------------------------------------------------- what a fit says while it runs
+# -------------------------------------------------------------------- what a fit says as it runs
 
 
 def test_silent_by_default(table, fast, capfd):
@@ -1128,10 +1131,18 @@ def test_learning_rate_schedule_by_epochs(table, fast):
 
 
 def test_learning_rate_schedule_by_batches(table, fast):
-    schedule = torch.optim.lr_scheduler.OneCycleLR
-    callback = LRScheduler(schedule, max_lr=0.1, total_steps=12, step_every="batch")
-    model = fast(callbacks=[callback], optimizer="sgd", optimizer__momentum=0.9).fit(*table)
-    assert model.net_.optimizer_.param_groups[0]["lr"] < 1e-3
+    schedule = torch.optim.lr_scheduler.ExponentialLR
+    callback = LRScheduler(schedule, gamma=0.5, step_every="batch")
+    model = fast(callbacks=[callback], optimizer="sgd", lr=1.0).fit(*table)
+    assert model.net_.optimizer_.param_groups[0]["lr"] == 0.5 ** (3 * 4)
+
+
+def test_learning_rate_schedule_goes_on(table, fast):
+    callback = LRScheduler("StepLR", step_size=1, gamma=0.1)
+    model = fast(callbacks=[callback], lr=0.5, warm_start=True).fit(*table)
+    model.partial_fit(*table).fit(*table)
+    assert len(model.net_.history[:, "event_lr"]) == 7
+    assert np.isfinite(model.net_.history[:, "event_lr"]).all()
 
 
 def test_learning_rate_schedule_by_validation(table, fast):
@@ -1148,7 +1159,7 @@ def test_early_stopping_of_skorch(noise, fast):
 
 
 def test_layers_can_be_frozen(table, fast):
-    callback = Freezer(lambda name: "trunk" in name)
+    callback = Freezer(lambda name: "head" not in name)
     model = fast(callbacks=[callback], lr=0.1)
     start = weights(untrained(model, *table))
     end = weights(model.fit(*table))
@@ -1269,9 +1280,16 @@ def test_module_settings_reach_it_and_override_what_it_is_told(table, fast):
 
 @pytest.mark.parametrize(
     ("hidden_units", "widths"),
-    [(6, [6]), (np.int64(6), [6]), ((6, 5), [6, 5]), ([6], [6]), ((), []), (np.array([6, 5]), [6, 5])],
-    ids=str,
-)  # fmt: skip
+    [
+        (6, [6]),
+        (np.int64(6), [6]),
+        ((6, 5), [6, 5]),
+        ([6], [6]),
+        ((), []),
+        (np.array([6, 5]), [6, 5]),
+    ],
+    ids=repr,
+)
 def test_hidden_units(table, fast, hidden_units, widths):
     model = fast(module__hidden_units=hidden_units).fit(*table)
     layers = [m.out_features for m in model.module_.modules() if isinstance(m, nn.Linear)]
@@ -1329,7 +1347,7 @@ def test_no_hook_stays_on_a_module(table, fast, module):
 
 def test_class_level_needs_no_linear_layer(table, fast):
     model = fast(module=NoLinear, alpha=0.4, max_epochs=30, lr=0.1).fit(*table)
-    assert model.score(*table) > 0.9
+    assert model.loss_curve_[-1] < model.loss_curve_[0] / 2
 
 
 def test_without_rectification_no_features_are_needed(table, fast):
@@ -1652,11 +1670,11 @@ WAYS = {
         {},
         {"early_stopping": True, "level": "instance", "verbose": True},
         {"callbacks": [EpochScoring("accuracy", lower_is_better=False)], "class_weight": "exp"},
-        {"callbacks": [LRScheduler("StepLR", step_size=1)], "random_state": np.random.RandomState(0)},
+        {"callbacks": [("counter", EpochCounter())], "random_state": np.random.RandomState(0)},
         {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "module": ScoresOnly},
     ],
-    ids=str,
-)  # fmt: skip
+    ids=lambda settings: "-".join(settings) or "default",
+)
 def test_a_fitted_model_can_be_kept(table, fast, tmp_path, way, settings):
     model = fast(**settings).fit(*table)
     kept = WAYS[way](model, tmp_path)
@@ -1702,20 +1720,17 @@ def test_a_kept_model_holds_no_training_data(table, fast, settings):
     for row in np.concatenate([X, X + 1]):
         assert row.tobytes() not in kept
         assert row.astype(float).tobytes() not in kept
-    larger = fast(**settings).fit(
-        np.tile(X, (10, 1)), np.tile(y, 10), X_val=np.tile(X, (10, 1)), y_val=np.tile(y, 10)
-    )
-    for model in [larger, larger.partial_fit(np.tile(X, (10, 1)), np.tile(y, 10))]:
-        size, larger_size = (len(pickle.dumps(m)) for m in [deepcopy(model), model])
-        assert larger_size == pytest.approx(size, rel=0.01)
-    weight = sum(value.numel() * 4 for value in weights(model).values())
-    assert len(kept) < 5 * weight + 30_000  # weights, optimizer's moments, and all else
+    kept = pickle.dumps(model.partial_fit(X + 2, y))
+    for row in X + 2:
+        assert row.tobytes() not in kept
+        assert row.astype(float).tobytes() not in kept
 
 
 def test_the_size_of_a_kept_model_does_not_grow_with_the_data(table, fast):
     X, y = table
     small = fast(early_stopping=True).fit(X, y)
     large = fast(early_stopping=True).fit(np.tile(X, (20, 1)), np.tile(y, 20))
+    assert len(pickle.dumps(small)) < 50_000
     assert len(pickle.dumps(large)) == pytest.approx(len(pickle.dumps(small)), abs=500)
 
 
@@ -1769,10 +1784,9 @@ def test_what_lies_on_the_training_device_is_mapped_when_loaded(table, fast, set
 def test_a_model_kept_on_a_gpu_loads_without_one(table, fast, device):
     model = fast(early_stopping=True).fit(*table)
     expected = model.predict_proba(table.X)
-    model.net_.set_params(device="cpu")
     model.net_.device = device  # as it is where there is a GPU
     kept = pickle.dumps(model)
-    with pytest.warns(Warning, match="CUDA"):
+    with pytest.warns(DeviceWarning, match=f"{device}. is not available"):
         loaded = pickle.loads(kept)
     assert torch.device(loaded.net_.device).type == "cpu"
     assert_array_equal(loaded.predict_proba(table.X), expected)

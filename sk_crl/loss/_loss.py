@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import nll_loss
 
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._profile import Profile
 from sk_crl.loss._rectification import (
+    NEVER,
     Rectification,
     check_choice,
     check_features,
@@ -32,16 +32,17 @@ class PreparedLabels(NamedTuple):
 
     Attributes
     ----------
-    codes : Tensor of int64, shape (n_samples * n_targets,)
-        Class of each sample for each target, -1 where it is missing.
-    weight : Tensor of shape (n_samples * n_targets,)
-        Weight of their cross-entropies in the loss, 0 where the label is missing.
+    known : Tensor of int64, shape (n_targets, 1, n_samples)
+        Class of each sample, 0 where it is missing.
+    slope : Tensor of shape (n_targets, 1, n_samples)
+        Derivative of the loss's cross-entropy part by the log-probability of that class: less the
+        sample's weight, 0 where the label is missing.
     rectified : ClassLevelLabels, Profile or None
         What rectification needs to know; None where nothing is rectified.
     """
 
-    codes: Tensor
-    weight: Tensor
+    known: Tensor
+    slope: Tensor
     rectified: ClassLevelLabels | Profile | None
 
 
@@ -180,7 +181,7 @@ class ClassRectificationLoss(nn.Module):
         Parameters
         ----------
         scores : Tensor of shape (n_samples, n_columns)
-            Raw scores, the columns of all targets side by side.
+            Raw scores, finite, the columns of all targets side by side.
         targets : Tensor of int, shape (n_samples,) or (n_samples, n_targets)
             Class index within each target; -1 where the label is missing.
         features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d), optional
@@ -253,7 +254,7 @@ class ClassRectificationLoss(nn.Module):
         Parameters
         ----------
         scores : Tensor of shape (n_samples, n_columns)
-            Raw scores, the columns of all targets side by side.
+            Raw scores, finite, the columns of all targets side by side.
         labels : PreparedLabels
             The batch's labels, from `prepare`.
         features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d), optional
@@ -265,27 +266,27 @@ class ClassRectificationLoss(nn.Module):
             The loss, a scalar.
         """
         layout = self.layout
-        scores = layout.pad(check_scores(scores, layout), fill=-torch.inf)
+        scores = layout.pad(check_scores(scores, layout), fill=NEVER)
         adjusted = scores + self._adjustment if self.tau else scores
-        log_probabilities = adjusted.log_softmax(2)
-        surprise = nll_loss(
-            log_probabilities.flatten(0, 1), labels.codes, ignore_index=-1, reduction="none"
-        )
-        # Not by matrix product, which autocast would take to half precision.
-        cross_entropy = (surprise * labels.weight.to(surprise.dtype)).sum()
+        log_probabilities = adjusted.log_softmax(2).permute(1, 2, 0)
+        # Cross-entropy is linear in the log-probabilities, with these slopes.
+        by_label = labels.slope.to(log_probabilities.dtype)
         if not self._rectifies:
-            return cross_entropy
+            return (log_probabilities.gather(1, labels.known) * by_label).sum()
         if self.needs_features:
             features = check_features(features, len(scores), layout)
-        if self.rectify == "adjusted" or not self.tau:
-            probabilities = log_probabilities.exp()
-        else:
-            probabilities = scores.softmax(2)
+        rectified = log_probabilities
+        if self.tau and self.rectify == "unadjusted":
+            rectified = scores.log_softmax(2).permute(1, 2, 0)
         given, intercept, slope = self.rectification.tangent(
-            probabilities.permute(1, 2, 0), labels.rectified, features, layout
+            rectified, labels.rectified, features, layout
         )
         slope = slope * self._alpha[:, None, None]
-        return cross_entropy + (given * slope).sum() + (intercept * self._alpha).sum()
+        constant = (intercept * self._alpha).sum()
+        if given is log_probabilities:  # both terms in one
+            return (given * slope.scatter_add_(1, labels.known, by_label)).sum() + constant
+        cross_entropy = (log_probabilities.gather(1, labels.known) * by_label).sum()
+        return cross_entropy + (given * slope).sum() + constant
 
     def _sample_weight(self, codes: Tensor, sample_weight: Tensor | None) -> Tensor:
         """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
@@ -304,22 +305,23 @@ class ClassRectificationLoss(nn.Module):
         if not len(codes):
             return
         n_targets = codes.shape[1]
-        codes, weight = codes.unflatten(0, (-1, batch_size)), weight.unflatten(0, (-1, batch_size))
+        # Batches become further targets, so that all are prepared in one go.
+        codes, weight = (
+            rows.unflatten(0, (-1, batch_size)).transpose(1, 2).flatten(0, 1)
+            for rows in (codes, weight)
+        )
         # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
         total = weight.sum(1, keepdim=True)
-        weight = weight * ((1 - self.alpha) / total.masked_fill(total == 0, 1))
+        factor = (self.alpha - 1).repeat(len(codes) // n_targets)[:, None]
+        slope = weight * factor / total.masked_fill(total == 0, 1)
         rectified = itertools.repeat(None)
         if self._rectifies:
-            # Batches become further targets, so that all are prepared in one go.
-            rows = codes.transpose(1, 2).flatten(0, 1)
-            labels = self.rectification.prepare(rows, self.layout, weight.dtype)
+            labels = self.rectification.prepare(codes, self.layout, weight.dtype)
             if labels is not None:
-                rectified = map(
-                    labels._make, zip(*(c.split(n_targets) for c in labels), strict=True)
-                )
-        yield from map(
-            PreparedLabels, codes.flatten(1).unbind(), weight.flatten(1).unbind(), rectified
-        )
+                columns = (column.split(n_targets) for column in labels)
+                rectified = map(labels._make, zip(*columns, strict=True))
+        known = codes.clamp(min=0)[:, None].split(n_targets)
+        yield from map(PreparedLabels, known, slope[:, None].split(n_targets), rectified)
 
     def _padded(self, per_target: list[np.ndarray]) -> Tensor:
         """Lay one row of numbers for every target out as (n_targets, widest), float32."""

@@ -24,6 +24,8 @@ from sk_crl.loss._comparison import (
 from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
 from sk_crl.loss._profile import Profile, most_anchors, profile_labels
 
+# The score of a class that a target does not have: its probability is 0, its logarithm finite.
+NEVER = -1e30
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
@@ -94,7 +96,7 @@ class Rectification:
 
     def tangent(
         self,
-        probabilities: Tensor,
+        log_probabilities: Tensor,
         labels: ClassLevelLabels | Profile | None,
         features: Tensor | None,
         layout: ColumnLayout,
@@ -106,8 +108,8 @@ class Rectification:
 
         Parameters
         ----------
-        probabilities : Tensor of shape (n_targets, widest, n_samples)
-            Softmax probabilities.
+        log_probabilities : Tensor of shape (n_targets, widest, n_samples)
+            Logarithms of the softmax probabilities, finite.
         labels : ClassLevelLabels, Profile or None
             The labels, from `prepare`.
         features : Tensor of shape (n_samples, n_features) or (n_samples, n_targets, n_features)
@@ -118,7 +120,7 @@ class Rectification:
         Returns
         -------
         given : Tensor of shape (n_targets, ..., ...)
-            Probabilities or distances, with their graph.
+            The log-probabilities or, at instance level, distances, with their graph.
         intercept : Tensor of shape (n_targets,)
             The loss where `given` is 0.
         slope : Tensor of the shape of `given`
@@ -126,20 +128,22 @@ class Rectification:
         """
         by_class = self.level == "class"
         if labels is None:
-            given = probabilities if by_class else features.sum().expand(layout.n_targets, 1, 1)
+            given = log_probabilities if by_class else features.sum().expand(layout.n_targets, 1, 1)
             return given, given.new_zeros(layout.n_targets), torch.zeros_like(given)
-        if by_class:
-            given = probabilities
-            compare = self._comparison(layout, given)
-            with _no_graph():
-                tangent = rectify_class_level(given, labels, self.kappa, compare)
-        else:
+        if not by_class:
             anchors = anchors_of(labels)
             given = feature_distances(features, anchors, self.normalize)
             compare = self._comparison(layout, given)
             with _no_graph():
-                tangent = rectify_instance_level(given, anchors, labels, self.kappa, compare)
-        return given, *tangent
+                return given, *rectify_instance_level(given, anchors, labels, self.kappa, compare)
+        compare = self._comparison(layout, log_probabilities)
+        with _no_graph():
+            probabilities = log_probabilities.exp()
+            intercept, slope = rectify_class_level(probabilities, labels, self.kappa, compare)
+            # The chain rule once more, p = exp(log p): to what cross-entropy is linear in, too.
+            slope = slope.mul_(probabilities)
+            intercept = intercept + (slope * (1 - log_probabilities)).sum((1, 2))
+        return log_probabilities, intercept, slope
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -176,7 +180,7 @@ def class_rectification(
     Parameters
     ----------
     scores : Tensor of shape (n_samples, sum(n_classes))
-        Raw scores (logits), the columns of all targets side by side.
+        Raw scores (logits), finite, the columns of all targets side by side.
     targets : Tensor of int, shape (n_samples,) or (n_samples, n_targets)
         Class index within each target; -1 where the label is missing.
     n_classes : sequence of int, optional
@@ -229,9 +233,9 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    probabilities = layout.pad(scores, fill=-torch.inf).softmax(2).permute(1, 2, 0)
-    labels = rectification.prepare(codes.t(), layout, probabilities.dtype)
-    given, intercept, slope = rectification.tangent(probabilities, labels, features, layout)
+    log_probabilities = layout.pad(scores, fill=NEVER).log_softmax(2).permute(1, 2, 0)
+    labels = rectification.prepare(codes.t(), layout, scores.dtype)
+    given, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
     # Inference tensors cannot be kept for the way back; their clones can.
     return intercept + (given * slope.clone()).sum((1, 2))
 

@@ -83,7 +83,7 @@ class CRLNet(NeuralNetClassifier):
     def _train_epoch(self, batches: TrainingBatches) -> None:
         """Take one step for every batch; record the mean loss."""
         hears_batches = self._hears_batches()
-        total = torch.zeros((), device=self.device)
+        total, n_samples = torch.zeros((), device=self.device), 0
         parameters = list(self.module_.parameters())
         for X, y, labels in batches:
             if hears_batches:
@@ -103,6 +103,7 @@ class CRLNet(NeuralNetClassifier):
 
             loss = self.optimizer_.step(closure).detach()
             total.add_(loss, alpha=len(X))
+            n_samples += len(X)
             if hears_batches:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(X))
@@ -113,7 +114,7 @@ class CRLNet(NeuralNetClassifier):
                     loss=loss,
                     y_pred=closure.scores.detach(),
                 )
-        mean = total.item() / len(batches.data)
+        mean = total.item() / n_samples
         if not math.isfinite(mean):
             raise FloatingPointError(
                 f"The training loss became {mean} in epoch {len(self.history)}. Lower lr (got "
