@@ -27,6 +27,7 @@ from sk_crl._layout import ColumnLayout
 from sk_crl._parameters import PrefixedParameters, hide_kwargs
 from sk_crl._samples import Samples, as_tensors, from_array
 from sk_crl.loss._rectification import check_choice
+from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 
 if TYPE_CHECKING:
@@ -103,6 +104,11 @@ class BaseCRL(PrefixedParameters):
         self.random_state = random_state
         self.verbose = verbose
         self._set_prefixed(kwargs)
+
+    def _all_names(self) -> list[str]:
+        """List the names to suggest in place of an unknown one."""
+        inner = [f"module__{name}" for name in settings_of(self.module)]
+        return [*super()._all_names(), *inner, "optimizer__weight_decay", "optimizer__momentum"]
 
     # What a kind of labels has to add.
 

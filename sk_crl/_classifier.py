@@ -90,7 +90,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     patience : int, default=10
         Epochs without improvement after which training stops.
     monitor : {"balanced_log_loss", "balanced_accuracy"}, default="balanced_log_loss"
-        What is monitored on validation data; every class counts alike.
+        What is monitored on validation data; every class counts alike, whatever `class_weight`.
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh.
     callbacks : list of skorch callbacks, optional

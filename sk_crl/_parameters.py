@@ -71,9 +71,8 @@ class PrefixedParameters(BaseEstimator):
         ValueError
             For an unknown name; the message names the nearest known one and nothing is set.
         """
-        known = self._get_param_names()
         for name in params:
-            if not (name.startswith(self._prefixes) or name.partition("__")[0] in known):
+            if not self._knows(name):
                 raise ValueError(unknown_name("parameter", name, self._all_names()))
         super().set_params(**{k: v for k, v in params.items() if not k.startswith(self._prefixes)})
         vars(self).update({k: v for k, v in params.items() if k.startswith(self._prefixes)})
@@ -85,6 +84,15 @@ class PrefixedParameters(BaseEstimator):
             return {k: v for k, v in vars(self).items() if k.startswith(self._prefixes)}
         return {k.removeprefix(prefix): v for k, v in vars(self).items() if k.startswith(prefix)}
 
+    def _knows(self, name: str) -> bool:
+        """Whether a parameter of this name, or of a parameter of this estimator, can be set."""
+        own, _, inner = name.partition("__")
+        if name.startswith(self._prefixes):
+            return True
+        return own in self._get_param_names() and (
+            not inner or hasattr(getattr(self, own), "set_params")
+        )
+
     def _all_names(self) -> list[str]:
-        """List what a name can be, a prefix standing for all that it may start."""
-        return [*self._get_param_names(), *self._prefixes]
+        """List the names to suggest in place of an unknown one."""
+        return self._get_param_names()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sk_crl.training._data import TensorData
+if TYPE_CHECKING:
+    from sk_crl.training._data import TensorData
 
 
 class Samples(NamedTuple):
@@ -35,6 +36,8 @@ class Samples(NamedTuple):
 
 def as_tensors(samples: Samples, device: torch.device) -> TensorData:
     """Put samples on the device that trains."""
+    from sk_crl.training._data import TensorData
+
     codes = torch.from_numpy(samples.codes)
     weighted = (samples.weight != 1).any()
     return TensorData(

@@ -44,8 +44,9 @@ def images():
 
 
 def _readonly_memmap(X, folder):
-    np.save(folder / "X.npy", X)
-    return np.load(folder / "X.npy", mmap_mode="r")
+    path = folder / f"X{len(list(folder.iterdir()))}.npy"
+    np.save(path, X)
+    return np.load(path, mmap_mode="r")
 
 
 def _pandas_frame(X, _):

@@ -63,8 +63,23 @@ class ClassRectificationLoss(nn.Module):
         Weight of class rectification per unit of imbalance.
     alpha : float, optional
         Weight of class rectification in [0, 1], instead of :math:`\eta \Omega`.
-    kappa, rho, level, comparison, margin, scope, normalize, bins
-        The settings of `class_rectification`.
+    kappa : int or None, default=25
+        Hard positives and hard negatives per anchor; this and the next seven as in
+        `class_rectification`.
+    rho : float, default=0.5
+        Share of the batch that minority classes hold together at most.
+    level : {"class", "instance"}, default="class"
+        Compare predicted probabilities or features.
+    comparison : {"relative", "absolute", "distribution"}, default="relative"
+        Triplet ranking, contrastive or histogram loss.
+    margin : float, optional
+        Margin of the relative and absolute comparison; the paper's by default.
+    scope : {"minority", "all"}, default="minority"
+        Classes whose samples are anchors.
+    normalize : bool, default=True
+        Scale features to unit length at instance level.
+    bins : int, default=100
+        Nodes of the distribution comparison's histograms.
     class_weight : sequence of float, or sequence of such sequences, optional
         Weight of every class in the cross-entropy, laid out like `class_counts`.
     tau : float, default=0.0

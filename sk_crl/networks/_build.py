@@ -53,13 +53,21 @@ def build_network(
     parameters = inspect.signature(module).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for name in settings.keys() - parameters.keys():
-            raise ValueError(
-                unknown_name("parameter", f"module__{name}", [f"module__{p}" for p in parameters])
-            )
+            known = [f"module__{known}" for known in settings_of(module)]
+            raise ValueError(unknown_name("parameter", f"module__{name}", known))
     network = module(**{k: v for k, v in told.items() if k in parameters} | settings)
     if not isinstance(network, nn.Module):
         raise TypeError(f"module must build an nn.Module; {module!r} built {network!r}.")
     return network
+
+
+def settings_of(module: str | Callable[..., nn.Module]) -> list[str]:
+    """List the settings that a network takes, as far as its signature names them."""
+    module = NETWORKS.get(module, module) if isinstance(module, str) else module
+    if not callable(module):
+        return []
+    parameters = inspect.signature(module).parameters.values()
+    return [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
 
 
 class ScoresAndFeatures(nn.Module):
@@ -90,7 +98,7 @@ class ScoresAndFeatures(nn.Module):
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return scores, (n_samples, n_columns), and features or None."""
         if self.needs_features:
-            with _input_of(self._last_linear()) as inputs:
+            with _inputs_of(self._score_layers()) as inputs:
                 output = self.network(X)
         else:
             inputs, output = [], self.network(X)
@@ -111,25 +119,25 @@ class ScoresAndFeatures(nn.Module):
             features = inputs[-1].flatten(1)
         return scores, features
 
-    def _last_linear(self) -> nn.Linear | None:
-        """Find the linear layer, last in the order of registration, that can make the scores."""
-        layers = [
-            m
-            for m in self.network.modules()
-            if isinstance(m, nn.Linear) and m.out_features == self.n_columns
+    def _score_layers(self) -> list[nn.Linear]:
+        """List the linear layers that can make the scores."""
+        return [
+            layer
+            for layer in self.network.modules()
+            if isinstance(layer, nn.Linear) and layer.out_features == self.n_columns
         ]
-        return layers[-1] if layers else None
 
 
 @contextmanager
-def _input_of(layer: nn.Module | None) -> Iterator[list[Tensor]]:
-    """List the inputs that `layer` gets while the context is open."""
+def _inputs_of(layers: list[nn.Linear]) -> Iterator[list[Tensor]]:
+    """List what is put into `layers` while the context is open, in the order of the calls."""
     inputs: list[Tensor] = []
-    if layer is None:
-        yield inputs
-        return
-    handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    handles = [
+        layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+        for layer in layers
+    ]
     try:
         yield inputs
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,14 +40,27 @@ class MLP(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        widths = [hidden_units] if isinstance(hidden_units, int) else list(hidden_units)
+        widths = [hidden_units] if isinstance(hidden_units, Integral) else list(hidden_units)
         inputs = [n_features, *widths]
         self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
         self.head = nn.Linear(inputs[-1], n_classes)
         self.dropout = dropout
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scores, (n_samples, n_classes), and the feature before them."""
+        """Compute scores and the feature before them.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...)
+            Samples.
+
+        Returns
+        -------
+        scores : Tensor of shape (n_samples, n_classes)
+            One score for every class.
+        feature : Tensor of shape (n_samples, hidden_units[-1])
+            Input of the last layer.
+        """
         feature = X.flatten(1)
         for layer in self.hidden:
             feature = F.relu(layer(feature), inplace=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
+from skorch.dataset import Dataset
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
 
@@ -18,7 +17,6 @@ _CHUNK = 2**22
 _MOST_BATCHES = 32
 
 
-@dataclass(frozen=True)
 class TensorData(Dataset):
     """Samples, their class codes and weights, on the device that trains.
 
@@ -32,15 +30,9 @@ class TensorData(Dataset):
         Their weights.
     """
 
-    X: Tensor
-    y: Tensor | None = None
-    sample_weight: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def __getitem__(self, index) -> tuple[Tensor, Tensor | None]:
-        return self.X[index], None if self.y is None else self.y[index]
+    def __init__(self, X: Tensor, y: Tensor | None = None, sample_weight: Tensor | None = None):
+        super().__init__(X, y)
+        self.sample_weight = sample_weight
 
 
 class TrainingBatches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,6 +16,7 @@ from torch import Tensor
 from sk_crl.training._data import OrderedBatches, TensorData, TrainingBatches
 from sk_crl.training._validation import validate
 
+_generators = threading.RLock()
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -50,13 +52,35 @@ class CRLNet(NeuralNetClassifier):
         """Return training and validation data, given as a tuple of the two."""
         return X if isinstance(X, tuple) else (self.get_dataset(X, y), None)
 
+    def initialize(self):
+        """Initialize all parts; of those that hold tensors keep only the initialized ones."""
+        super().initialize()
+        # skorch maps what it initialized, and no more, to the device of whoever loads a pickle.
+        self.module, self.criterion = type(self.module_), type(self.criterion_)
+        return self
+
     def go_on_from(self, other: CRLNet) -> None:
         """Take over another net's history and, from an optimizer of the same kind, its state."""
         self.history_ = deepcopy(other.history_)
-        if type(self.optimizer_) is type(other.optimizer_):
-            settings = self.optimizer_.state_dict()["param_groups"]
-            state = deepcopy(other.optimizer_.state_dict()["state"])
-            self.optimizer_.load_state_dict({"state": state, "param_groups": settings})
+        if type(self.optimizer_) is not type(other.optimizer_):
+            return
+        state = deepcopy(other.optimizer_.state_dict())
+        if self._optimizer_settings() != other._optimizer_settings():
+            state["param_groups"] = self.optimizer_.state_dict()["param_groups"]
+        self.optimizer_.load_state_dict(state)
+        for group in self.optimizer_.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # schedules that go on ask for it
+
+    def _optimizer_settings(self) -> dict:
+        """What the user has set for the optimizer."""
+        return {k: v for k, v in vars(self).items() if k == "lr" or k.startswith("optimizer__")}
+
+    def record(self, name: str, value: float, less_is_better: bool = True) -> None:
+        """Record a value of this epoch, and whether it is the best so far."""
+        before = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        is_best = all(value < old if less_is_better else value > old for old in before)
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", is_best)
 
     def get_iterator(self, dataset, training=False):
         """Return the batches of a `TensorData`, or what skorch makes of another data set."""
@@ -120,7 +144,7 @@ class CRLNet(NeuralNetClassifier):
                 f"The training loss became {mean} in epoch {len(self.history)}. Lower lr (got "
                 f"{self.lr}), or scale the features, for instance with StandardScaler."
             )
-        self.history.record("train_loss", mean)
+        self.record("train_loss", mean)
 
     @torch.no_grad()
     def _validate_epoch(self, batches: OrderedBatches) -> None:
@@ -132,12 +156,13 @@ class CRLNet(NeuralNetClassifier):
                 self.notify("on_batch_begin", batch=(X, y), training=False)
             scores.append(self.module_(X)[0])
             if hears_batches:
+                self.history.record_batch("valid_batch_size", len(X))
                 self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
         y = batches.data.y
         log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
         score = validate(log_probabilities, y if y.ndim == 2 else y[:, None])
-        self.history.record("valid_loss", score.log_loss)
-        self.history.record("valid_balanced_accuracy", score.accuracy)
+        self.record("valid_loss", score.log_loss)
+        self.record("valid_balanced_accuracy", score.accuracy, less_is_better=False)
 
     def _hears_batches(self) -> bool:
         """Whether any callback asks to hear of single batches."""
@@ -160,10 +185,10 @@ def own_random_state(seed: int, device: torch.device) -> Iterator[torch.Generato
     """Seed PyTorch's generators for as long as the context is open, and then put them back.
 
     Initialisers and dropout draw from the global generators and take no other. What can take one
-    has the generator that the context returns.
+    has the generator that the context returns. Of several threads one at a time holds the context.
     """
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with _generators, torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):
