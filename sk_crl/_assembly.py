@@ -87,7 +87,7 @@ def make_net(
         criterion=loss,
         optimizer=optimizer,
         lr=estimator.lr,
-        batch_size=estimator.batch_size,
+        batch_size=int(estimator.batch_size),
         callbacks=callbacks,
         classes=np.arange(loss.layout.widest),
         predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sk_crl._checks import (
+    check_choice,
     check_device,
     check_finite,
     check_integer,
@@ -26,7 +27,6 @@ from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl._parameters import PrefixedParameters, hide_kwargs
 from sk_crl._samples import Samples, as_tensors, from_array
-from sk_crl.loss._rectification import check_choice
 from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 
@@ -113,7 +113,7 @@ class BaseCRL(PrefixedParameters):
     # What a kind of labels has to add.
 
     @abstractmethod
-    def _encode(self, y: Any) -> NDArray[np.int64]:
+    def _encode(self, y: Any, name: str = "y") -> NDArray[np.int64]:
         """Turn labels into codes, (n_samples, n_targets), by the classes that are known."""
 
     @abstractmethod
@@ -157,8 +157,8 @@ class BaseCRL(PrefixedParameters):
             distributions = self._distributions(samples)
             validation = None
             if X_val is not None:
-                X_val, y_val, weight = self._validated(X_val, y_val, None, reset=False)
-                validation = Samples(X_val, self._encode(y_val), weight)
+                X_val, y_val, weight = self._validated(X_val, y_val, None, reset=False, kind="_val")
+                validation = Samples(X_val, self._encode(y_val, "y_val"), weight)
             elif self.early_stopping:
                 samples, validation = self._split(samples, seed)
             self._train(samples, validation, distributions, seed, self.max_epochs, before)
@@ -190,28 +190,30 @@ class BaseCRL(PrefixedParameters):
             self._train(samples, None, distributions, seed, 1, before)
         return self
 
-    def _validated(self, X, y, sample_weight, *, reset: bool):
+    def _validated(self, X, y, sample_weight, *, reset: bool, kind: str = ""):
         """Check samples; drop those of weight 0, which are as good as absent."""
-        X, y = self._validated_samples(X, y, reset=reset)
+        X, y = self._validated_samples(X, y, reset=reset, kind=kind)
         weight = check_sample_weight(sample_weight, len(X))
         if not weight.all():
             X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         return X, y, weight
 
-    def _validated_samples(self, X, y="no_validation", *, reset: bool):
+    def _validated_samples(self, X, y="no_validation", *, reset: bool, kind: str = ""):
         """Check X, and y if it is given; X comes back in float32 and C order."""
-        checked = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            dtype=np.float32,
-            order="C",
-            allow_nd=True,
-            ensure_all_finite=False,
-        )
+        with np.errstate(over="ignore"):  # what float32 cannot hold is found below
+            checked = validate_data(
+                self,
+                X,
+                y,
+                reset=reset,
+                dtype=np.float32,
+                order="C",
+                allow_nd=True,
+                ensure_all_finite=False,
+            )
         values = checked if isinstance(y, str) else checked[0]
-        check_finite(values, getattr(self, "feature_names_in_", None), type(self).__name__)
+        names = getattr(self, "feature_names_in_", None)
+        check_finite(f"X{kind}", values, names, type(self).__name__)
         if reset:
             self._sample_shape = values.shape[1:]
         elif values.shape[1:] != self._sample_shape:
@@ -233,9 +235,13 @@ class BaseCRL(PrefixedParameters):
         check_integer("max_epochs", self.max_epochs, 1)
         check_integer("batch_size", self.batch_size, 1)
         check_integer("patience", self.patience, 1)
-        check_real("lr", self.lr, 0, np.inf, closed=False)
-        check_real("tau", self.tau, 0, np.finfo(float).max)
-        check_real("validation_fraction", self.validation_fraction, 0, 1, closed=False)
+        check_real("lr", self.lr, 0, np.inf, "()")
+        check_real("tau", self.tau, 0, np.inf, "[)")
+        check_real("validation_fraction", self.validation_fraction, 0, 1, "()")
+        if not (self.callbacks is None or isinstance(self.callbacks, list | tuple)):
+            raise ValueError(
+                f"callbacks must be a list of skorch callbacks, or None; got {self.callbacks!r}."
+            )
 
     def _distributions(self, samples: Samples) -> list[ClassDistribution]:
         """Count the classes of every target, by weight."""

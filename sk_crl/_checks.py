@@ -10,21 +10,36 @@ import torch
 from numpy.typing import NDArray
 
 
-def check_integer(name: str, value: Any, low: int) -> None:
+def check_integer(name: str, value: Any, low: int, otherwise: str = "") -> None:
     """Raise ValueError unless `value` is an integer of at least `low`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
-        raise ValueError(f"{name} must be an integer of at least {low}; got {value!r}.")
+        also = f", {otherwise}" if otherwise else ""
+        raise ValueError(f"{name} must be an integer of at least {low}{also}; got {value!r}.")
 
 
-def check_real(name: str, value: Any, low: float, high: float, closed: bool = True) -> None:
-    """Raise ValueError unless `value` is a number from `low` to `high`, both in or both out."""
+def check_real(name: str, value: Any, low: float, high: float, brackets: str = "[]") -> None:
+    """Raise ValueError unless `value` is a number between `low` and `high`.
+
+    A round bracket, in `brackets`, leaves its end of the interval out.
+    """
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_real or not (low <= value <= high if closed else low < value < high):
-        span = f"[{low}, {high}]" if closed else f"({low}, {high})"
-        raise ValueError(f"{name} must be a number in {span}; got {value!r}.")
+    if (
+        not is_real
+        or not low <= value <= high
+        or (brackets[0] == "(" and value == low)
+        or (brackets[1] == ")" and value == high)
+    ):
+        interval = f"{brackets[0]}{low}, {high}{brackets[1]}"
+        raise ValueError(f"{name} must be a number in {interval}; got {value!r}.")
 
 
-def check_finite(X: NDArray, feature_names: NDArray | None, estimator_name: str) -> None:
+def check_choice(name: str, value: Any, choices: tuple[str | None, ...]) -> None:
+    """Raise ValueError unless `value` is one of `choices`."""
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+
+
+def check_finite(name: str, X: NDArray, feature_names: NDArray | None, user: str) -> None:
     """Raise ValueError, saying where, if any value of `X` is NaN or infinite."""
     # One sum tells; only where it is not finite is it worth looking at every value.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -37,13 +52,13 @@ def check_finite(X: NDArray, feature_names: NDArray | None, estimator_name: str)
     value = "NaN" if np.isnan(X[first]) else "infinity, or a value too large for float32,"
     where = f"at row {first[0]}"
     if X.ndim == 2:
-        name = first[1] if feature_names is None else repr(str(feature_names[first[1]]))
-        where += f", column {name}"
+        column = first[1] if feature_names is None else repr(str(feature_names[first[1]]))
+        where += f", column {column}"
     else:
         where += f", position {tuple(int(i) for i in first[1:])}"
     raise ValueError(
-        f"Input X contains {value} {where}; {strange.sum()} of its {X.size} values are not finite. "
-        f"{estimator_name} does not accept missing values: impute them first, for instance with "
+        f"Input {name} contains {value} {where}; {strange.sum()} of its {X.size} values are not "
+        f"finite. {user} does not accept missing values: impute them first, for instance with "
         "sklearn.impute.SimpleImputer in a pipeline."
     )
 
@@ -76,9 +91,11 @@ def check_device(device: Any) -> torch.device:
         checked = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"Unknown device {device!r}; {expected}.") from error
+    if checked.type not in ("cpu", "cuda"):
+        raise ValueError(f"Device {device!r} is not supported; {expected}.")
     try:
         torch.empty(0, device=checked)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         raise ValueError(f"Device {device!r} cannot be used here; {expected}.") from error
     return checked
 
@@ -87,13 +104,13 @@ def draw_seed(random_state: Any) -> int:
     """Draw a seed from `random_state`, never from a global generator."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
-    if isinstance(random_state, numbers.Integral):
+    if isinstance(random_state, numbers.Integral) and random_state >= 0:
         return int(np.random.default_rng(int(random_state)).integers(2**31))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31))
     raise ValueError(
-        "random_state must be None, an integer, a numpy.random.RandomState or a "
+        "random_state must be None, a non-negative integer, a numpy.random.RandomState or a "
         f"numpy.random.Generator; got {random_state!r}."
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_crl._checks import check_real
 from sk_crl._distribution import ClassDistribution
 
 
@@ -39,6 +42,8 @@ def class_weights(
                 f"class_weight names labels that are not among the classes {classes.tolist()}: "
                 f"{strange}."
             )
+        for label, weight in class_weight.items():
+            check_real(f"class_weight[{label!r}]", weight, 0, math.inf, "[)")
         return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)
     if class_weight == "balanced":
         shares = distribution.prior * len(classes)

@@ -297,9 +297,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     def _learn_classes(self, y: Any) -> None:
         self.classes_ = np.unique(_checked_labels(y))
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"y must have two classes or more; got one class only: {self.classes_[0]!r}."
-            )
+            got = f"one class only: {self.classes_.tolist()[0]!r}" if len(self.classes_) else "none"
+            raise ValueError(f"y must have two classes or more; got {got}.")
 
     def _check_same_classes(self, classes: Any) -> None:
         if not np.array_equal(np.unique(_checked_labels(classes)), self.classes_):
@@ -308,13 +307,13 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
                 f"{np.asarray(classes).tolist()}."
             )
 
-    def _encode(self, y: Any) -> NDArray[np.int64]:
+    def _encode(self, y: Any, name: str = "y") -> NDArray[np.int64]:
         y = _checked_labels(y)
         codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = self.classes_[codes] != y
         if unknown.any():
             raise ValueError(
-                f"y holds labels that are not among the classes {self.classes_.tolist()}: "
+                f"{name} holds labels that are not among the classes {self.classes_.tolist()}: "
                 f"{np.unique(y[unknown]).tolist()}."
             )
         return codes[:, None].astype(np.int64)
@@ -326,10 +325,11 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         codes = samples.codes[:, 0]
         counts = np.bincount(codes, minlength=len(self.classes_))
         if counts.min() < 2:
+            rarest = self.classes_.tolist()[counts.argmin()]
             raise ValueError(
                 "early_stopping=True splits validation data off and needs two samples of every "
-                f"class; class {self.classes_[counts.argmin()]!r} has {counts.min()}. Pass X_val "
-                "and y_val, or use early_stopping=False."
+                f"class; class {rarest!r} has {counts.min()}. Pass X_val and y_val, or use "
+                "early_stopping=False."
             )
         n_validation = max(int(np.ceil(self.validation_fraction * len(codes))), len(counts))
         if len(codes) - n_validation < len(counts):
@@ -362,5 +362,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
 def _checked_labels(y: Any) -> NDArray:
     """Check that `y` is a column of class labels."""
     y = column_or_1d(y, warn=True)
+    if y.dtype == object and len({isinstance(label, str) for label in y}) == 2:
+        raise ValueError("The labels mix strings with other types; make all of them strings.")
     check_classification_targets(y)
     return y

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sk_crl._checks import check_choice, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
@@ -18,7 +19,6 @@ from sk_crl.loss._profile import Profile
 from sk_crl.loss._rectification import (
     NEVER,
     Rectification,
-    check_choice,
     check_features,
     check_scores,
     check_targets,
@@ -143,12 +143,10 @@ class ClassRectificationLoss(nn.Module):
         rectify: str = "unadjusted",
     ):
         super().__init__()
-        if not (eta >= 0 and math.isfinite(eta)):
-            raise ValueError(f"eta must be a non-negative number; got {eta!r}.")
-        if alpha is not None and not 0 <= alpha <= 1:
-            raise ValueError(f"alpha must be in [0, 1], or None for eta * omega; got {alpha!r}.")
-        if not (tau >= 0 and math.isfinite(tau)):
-            raise ValueError(f"tau must be a non-negative number; got {tau!r}.")
+        check_real("eta", eta, 0, math.inf, "[)")
+        if alpha is not None:
+            check_real("alpha", alpha, 0, 1)
+        check_real("tau", tau, 0, math.inf, "[)")
         check_choice("rectify", rectify, RECTIFY)
         self.rectification = Rectification(
             kappa, rho, level, comparison, margin, scope, normalize, bins
@@ -354,7 +352,8 @@ class ClassRectificationLoss(nn.Module):
                 f"{tuple(map(len, weights))}."
             )
         if not all((np.isfinite(w) & (w >= 0)).all() for w in weights):
-            raise ValueError(f"class_weight must be finite and non-negative; got {class_weight!r}.")
+            got = [w.tolist() for w in weights]
+            raise ValueError(f"class_weight must be finite and non-negative; got {got}.")
         return self._padded(weights)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels, rectify_class_level
 from sk_crl.loss._comparison import (
@@ -51,20 +51,12 @@ class Rectification:
         check_choice("level", self.level, LEVELS)
         check_choice("comparison", self.comparison, COMPARISONS)
         check_choice("scope", self.scope, SCOPES)
-        if self.kappa is not None and not (isinstance(self.kappa, Integral) and self.kappa >= 1):
-            raise ValueError(
-                "kappa must be an integer of at least 1, or None for no mining; got "
-                f"{self.kappa!r}."
-            )
-        if not 0 < self.rho <= 1:
-            raise ValueError(f"rho must be in (0, 1]; got {self.rho!r}.")
-        if self.margin is not None and not 0 <= self.margin < math.inf:
-            raise ValueError(
-                "margin must be a non-negative number, or None for the paper's; got "
-                f"{self.margin!r}."
-            )
-        if not (isinstance(self.bins, Integral) and self.bins >= 2):
-            raise ValueError(f"bins must be an integer of at least 2; got {self.bins!r}.")
+        if self.kappa is not None:
+            check_integer("kappa", self.kappa, 1, "or None for no mining")
+        check_real("rho", self.rho, 0, 1, "(]")
+        if self.margin is not None:
+            check_real("margin", self.margin, 0, math.inf, "[)")
+        check_integer("bins", self.bins, 2)
         if self.comparison == "distribution" and self.level == "instance" and not self.normalize:
             raise ValueError(
                 "comparison='distribution' at level='instance' needs normalize=True: its histogram "
@@ -238,12 +230,6 @@ def class_rectification(
     given, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
     # Inference tensors cannot be kept for the way back; their clones can.
     return intercept + (given * slope.clone()).sum((1, 2))
-
-
-def check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
-    """Raise ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
 
 
 def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:

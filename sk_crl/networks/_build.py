@@ -102,13 +102,7 @@ class ScoresAndFeatures(nn.Module):
                 output = self.network(X)
         else:
             inputs, output = [], self.network(X)
-        scores, features = output if isinstance(output, tuple) else (output, None)
-        if not isinstance(scores, Tensor) or scores.shape != (len(X), self.n_columns):
-            got = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"{scores!r}"
-            raise ValueError(
-                f"module must return scores of shape {(len(X), self.n_columns)}, one column for "
-                f"every class, or a tuple of such scores and features; got {got}."
-            )
+        scores, features = self._unpacked(output, len(X))
         if features is None and self.needs_features:
             if not inputs:
                 raise ValueError(
@@ -119,6 +113,22 @@ class ScoresAndFeatures(nn.Module):
             features = inputs[-1].flatten(1)
         return scores, features
 
+    def _unpacked(self, output: Any, n_samples: int) -> tuple[Tensor, Tensor | None]:
+        """Check what the network has returned."""
+        parts = output if isinstance(output, tuple) else (output, None)
+        expected = (n_samples, self.n_columns)
+        if (
+            len(parts) == 2
+            and isinstance(parts[0], Tensor)
+            and parts[0].shape == expected
+            and isinstance(parts[1], Tensor | None)
+        ):
+            return parts
+        raise ValueError(
+            f"module must return scores, a Tensor of shape {expected} with one column for every "
+            f"class, or a tuple of such scores and features; got {_described(output)}."
+        )
+
     def _score_layers(self) -> list[nn.Linear]:
         """List the linear layers that can make the scores."""
         return [
@@ -126,6 +136,17 @@ class ScoresAndFeatures(nn.Module):
             for layer in self.network.modules()
             if isinstance(layer, nn.Linear) and layer.out_features == self.n_columns
         ]
+
+
+def _described(output: Any) -> str:
+    """Say what a network has returned, without its numbers."""
+    if isinstance(output, tuple) and len(output) == 2:
+        return " and ".join(map(_described, output))
+    if isinstance(output, tuple):
+        return f"a tuple of {len(output)}"
+    if isinstance(output, Tensor):
+        return f"shape {tuple(output.shape)}"
+    return "None" if output is None else f"a {type(output).__name__}"
 
 
 @contextmanager

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Integral
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from sk_crl._checks import check_real
 
 
 class MLP(nn.Module):
@@ -22,6 +25,11 @@ class MLP(nn.Module):
         Width of every hidden layer; empty for a linear model.
     dropout : float, default=0.0
         Dropout after every hidden layer, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        For widths that are no positive integers and a dropout outside its range.
 
     Examples
     --------
@@ -40,7 +48,15 @@ class MLP(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        widths = [hidden_units] if isinstance(hidden_units, Integral) else list(hidden_units)
+        widths = [hidden_units] if isinstance(hidden_units, Integral) else hidden_units
+        if not isinstance(widths, Sequence | np.ndarray) or not all(
+            isinstance(width, Integral) and width >= 1 for width in widths
+        ):
+            raise ValueError(
+                "hidden_units must be a positive integer or a sequence of them; got "
+                f"{hidden_units!r}."
+            )
+        check_real("dropout", dropout, 0, 1, "[)")
         inputs = [n_features, *widths]
         self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
         self.head = nn.Linear(inputs[-1], n_classes)

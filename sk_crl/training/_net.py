@@ -139,12 +139,24 @@ class CRLNet(NeuralNetClassifier):
                     y_pred=closure.scores.detach(),
                 )
         mean = total.item() / n_samples
-        if not math.isfinite(mean):
-            raise FloatingPointError(
-                f"The training loss became {mean} in epoch {len(self.history)}. Lower lr (got "
-                f"{self.lr}), or scale the features, for instance with StandardScaler."
-            )
+        self._check_finite(mean)
+        if not hears_batches:  # skorch's checkpoints look for a batch in every epoch
+            self.history.new_batch()
+            self.history.record_batch("train_loss", mean)
         self.record("train_loss", mean)
+
+    def _check_finite(self, loss: float) -> None:
+        """Raise FloatingPointError where training has diverged."""
+        if not math.isfinite(loss):
+            what = f"training loss became {loss}"
+        elif not all(p.isfinite().all() for p in self.module_.parameters()):
+            what = "network's weights became infinite or NaN"
+        else:
+            return
+        raise FloatingPointError(
+            f"The {what} in epoch {len(self.history)}. Lower lr (got {self.lr}), or scale the "
+            "features, for instance with StandardScaler."
+        )
 
     @torch.no_grad()
     def _validate_epoch(self, batches: OrderedBatches) -> None:

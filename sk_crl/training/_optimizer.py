@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def find_optimizer(
     Raises
     ------
     ValueError
-        For an unknown name.
+        For an unknown name, of an optimizer or of a setting.
     TypeError
         For what is no optimizer class.
     """
@@ -51,6 +52,12 @@ def find_optimizer(
         raise TypeError(
             f"optimizer must be a name such as 'adam' or a torch.optim class; got {optimizer!r}."
         )
+    known = inspect.signature(optimizer).parameters
+    for name in settings:
+        # skorch shares out settings among layers under a name of its own
+        if name.partition("__")[0] not in {*known, "param_groups"}:
+            names = [f"optimizer__{k}" for k in known if k != "params"]
+            raise ValueError(unknown_name("parameter", f"optimizer__{name}", names))
     if optimizer in _FUSED and not settings.keys() & {"fused", "foreach", "differentiable"}:
         settings = settings | {"fused": True}
     return optimizer, settings
