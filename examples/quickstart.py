@@ -4,7 +4,7 @@ Two data sets that come with scikit-learn are made imbalanced, in their training
 test part stays as it is.
 
 - digits: the ten classes follow the paper's power law, from 120 training samples down to 6. The
-  digits take turns: in the ten splits each of them has every size once.
+  digits take turns: in the twenty splits each of them has every size twice.
 - breast cancer: 13 malignant training samples, 5 %, beside 250 benign ones.
 
 The same network is trained with plain cross-entropy, class weights, random oversampling, SMOTE,
@@ -38,7 +38,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_crl import CRLClassifier
 
-N_SPLITS = 10
+N_SPLITS = 20
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "quickstart.png"
 COLORS = {  # color-blind safe (Okabe and Ito)
     "cross-entropy": "#777777",
