@@ -82,6 +82,8 @@ def make_net(
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
     removed = estimator.tau if estimator.logit_adjustment == "predict" else 0.0
     offsets = np.concatenate([-removed * d.log_prior for d in distributions])
+    # Class weights that the user names say what counts; those from counts are remedies.
+    chosen = isinstance(estimator.class_weight, dict)
     return CRLNet(
         network,
         criterion=loss,
@@ -91,6 +93,7 @@ def make_net(
         callbacks=callbacks,
         classes=np.arange(loss.layout.widest),
         predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),
+        validation_weight=loss.class_weight.cpu() if chosen else None,
         train_split=None,
         verbose=0,
         **{f"optimizer__{name}": value for name, value in settings.items()},

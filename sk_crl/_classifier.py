@@ -90,7 +90,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     patience : int, default=10
         Epochs without improvement after which training stops.
     monitor : {"balanced_log_loss", "balanced_accuracy"}, default="balanced_log_loss"
-        What is monitored on validation data; every class counts alike, whatever `class_weight`.
+        What is monitored on validation data. Every class counts alike, or as much as a dict
+        `class_weight` says; the named class weights are remedies, and do not count here.
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh.
     callbacks : list of skorch callbacks, optional
@@ -362,7 +363,10 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
 def _checked_labels(y: Any) -> NDArray:
     """Check that `y` is a column of class labels."""
     y = column_or_1d(y, warn=True)
-    if y.dtype == object and len({isinstance(label, str) for label in y}) == 2:
-        raise ValueError("The labels mix strings with other types; make all of them strings.")
+    if y.dtype == object:
+        if len({isinstance(label, str) for label in y}) == 2:
+            raise ValueError("The labels mix strings with other types; make all of them strings.")
+        if len(y) and not isinstance(y[0], str):
+            y = np.array(y.tolist())  # integers or booleans that were kept as objects
     check_classification_targets(y)
     return y

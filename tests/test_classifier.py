@@ -1872,3 +1872,19 @@ def test_rare_classes_of_real_tables(data_folder, fast, name):
     kept = (y != rarest) | (np.cumsum(y == rarest) == 1)  # one of the rarest remains
     with pytest.raises(ValueError, match=str(names[rarest])):
         pipeline.fit(X[kept], names[y][kept])
+
+
+@pytest.mark.parametrize("labels", [[3, 7, 11], [True, False, True]], ids=str)
+def test_labels_kept_as_objects(table, fast, labels):
+    plain = np.array(labels)[table.y]
+    model = fast().fit(table.X, plain.astype(object))
+    assert_array_equal(model.classes_, np.unique(plain))
+    assert_array_equal(model.predict(table.X), fast().fit(table.X, plain).predict(table.X))
+
+
+def test_monitored_scores_follow_weights_that_the_user_names(table, fast):
+    settings = {"max_epochs": 2, "class_weight": {0: 1.0, 1: 0.0, 2: 0.0}}
+    model = fast(monitor="balanced_accuracy", **settings)
+    model.fit(*table, X_val=table.X, y_val=table.y)
+    of_the_first = (model.predict(table.X) == table.y)[table.y == 0].mean()
+    assert model.validation_scores_[-1] == pytest.approx(of_the_first)

@@ -93,6 +93,8 @@ class ClassRectificationLoss(nn.Module):
     ----------
     omega : Tensor of shape (n_targets,)
         Imbalance of every target.
+    class_weight : Tensor of shape (n_targets, widest) or None
+        Weight of every class in the cross-entropy.
     alpha : Tensor of shape (n_targets,)
         Weight of class rectification of every target. A schedule may assign another, a number or
         one for every target.
@@ -161,7 +163,7 @@ class ClassRectificationLoss(nn.Module):
         self.register_buffer(
             "_adjustment", self._padded([tau * d.log_prior for d in distributions])
         )
-        self.register_buffer("_class_weight", self._checked_weight(class_weight))
+        self.register_buffer("class_weight", self._checked_weight(class_weight))
 
     @property
     def alpha(self) -> Tensor:
@@ -306,8 +308,8 @@ class ClassRectificationLoss(nn.Module):
         weight = (codes >= 0).to(self.alpha.dtype)
         if sample_weight is not None:
             weight = weight * sample_weight[:, None]
-        if self._class_weight is not None:
-            by_class = self._class_weight.t().gather(0, codes.clamp(min=0))
+        if self.class_weight is not None:
+            by_class = self.class_weight.t().gather(0, codes.clamp(min=0))
             weight = weight * by_class
         return weight
 

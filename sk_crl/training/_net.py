@@ -32,14 +32,23 @@ class CRLNet(NeuralNetClassifier):
     ----------
     generator : torch.Generator, optional
         Source of the batches' order.
+    validation_weight : Tensor of shape (n_targets, widest), optional
+        How much every class counts in validation; by default all count alike.
     **kwargs
         The parameters of `skorch.NeuralNetClassifier`. `module` returns scores and features,
         `predict_nonlinearity` is a `Decision`.
     """
 
-    def __init__(self, *args, generator: torch.Generator | None = None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        generator: torch.Generator | None = None,
+        validation_weight: Tensor | None = None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.generator = generator
+        self.validation_weight = validation_weight
 
     def get_default_callbacks(self):
         """Time the epochs; all else is on request."""
@@ -172,7 +181,8 @@ class CRLNet(NeuralNetClassifier):
                 self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
         y = batches.data.y
         log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
-        score = validate(log_probabilities, y if y.ndim == 2 else y[:, None])
+        weight = self.validation_weight
+        score = validate(log_probabilities.cpu(), (y if y.ndim == 2 else y[:, None]).cpu(), weight)
         self.record("valid_loss", score.log_loss)
         self.record("valid_balanced_accuracy", score.accuracy, less_is_better=False)
 

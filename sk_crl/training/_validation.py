@@ -22,7 +22,9 @@ class ValidationScore(NamedTuple):
     accuracy: float
 
 
-def validate(log_probabilities: Tensor, codes: Tensor) -> ValidationScore:
+def validate(
+    log_probabilities: Tensor, codes: Tensor, class_weight: Tensor | None = None
+) -> ValidationScore:
     """Score predictions.
 
     Parameters
@@ -31,6 +33,8 @@ def validate(log_probabilities: Tensor, codes: Tensor) -> ValidationScore:
         Predicted log-probabilities.
     codes : Tensor of int64, shape (n_samples, n_targets)
         True classes, -1 where the label is missing.
+    class_weight : Tensor of shape (n_targets, widest), optional
+        How much every class counts; by default all count alike.
 
     Returns
     -------
@@ -46,8 +50,11 @@ def validate(log_probabilities: Tensor, codes: Tensor) -> ValidationScore:
         counts = per_class.clone()
         counts.scatter_add_(1, known.t(), labelled.t())
         per_class.scatter_add_(1, known.t(), (values * labelled).t())
-        means = per_class / counts.clamp(min=1)
-        per_target = means.sum(1) / (counts > 0).sum(1).clamp(min=1)
-        return per_target.mean().item()
+        weight = (counts > 0).double()
+        if class_weight is not None:
+            weight = weight * class_weight
+        total = weight.sum(1)
+        per_target = (weight * per_class / counts.clamp(min=1)).sum(1)
+        return (per_target / total.masked_fill(total == 0, 1)).mean().item()
 
     return ValidationScore(balanced(surprise), balanced(right))
