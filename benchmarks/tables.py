@@ -133,6 +133,7 @@ def make_model(method: str, y: np.ndarray, seed: int):
         module__hidden_units=(128, 128),
         batch_size=BATCH_SIZE,
         max_epochs=math.ceil(STEPS / math.ceil(n_samples / BATCH_SIZE)),
+        lr=1e-3,
         device="cpu",
         random_state=seed,
     )

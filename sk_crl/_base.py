@@ -61,7 +61,7 @@ class BaseCRL(PrefixedParameters):
         rectify: str = "unadjusted",
         class_weight: str | dict | None = None,
         max_epochs: int = 100,
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         batch_size: int = 128,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         early_stopping: bool = False,

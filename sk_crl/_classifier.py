@@ -29,7 +29,10 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     Incremental Rectification*); the class prior is removed from the scores when they decide (Menon
     et al.: *Long-tail learning via logit adjustment*, 2021).
 
-    Networks want features on one scale: put a scaler before it, as in the example.
+    Networks want features on one scale: put a scaler before it, as in the example. ``alpha=0`` is
+    logit adjustment alone, ``alpha=0, logit_adjustment=None`` plain cross-entropy, and
+    ``logit_adjustment=None`` the paper's own loss. Grid searches and `score` use the balanced
+    accuracy unless they are told otherwise.
 
     Parameters
     ----------
@@ -74,8 +77,9 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         Weight of every class in the cross-entropy: 1, inverse to its frequency, the paper's
         ``exp(-share)``, or by label (1 for labels that are not named).
     max_epochs : int, default=100
-        Passes over the training data.
-    lr : float, default=1e-3
+        Passes over the training data. A few hundred samples make few steps: raise it there. Logit
+        adjustment at prediction needs a network that has learned its training data.
+    lr : float, default=3e-3
         Learning rate.
     batch_size : int, default=128
         Samples in a batch. A single sample left over at the end of an epoch sits it out.
@@ -106,7 +110,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         Show a progress bar.
     **kwargs
         Parameters starting with ``module__`` and ``optimizer__``; the default network takes
-        ``module__hidden_units=(100,)`` and ``module__dropout=0.0``.
+        ``module__hidden_units=(100,)``, a width or one for every
+        layer, and ``module__dropout=0.0``.
 
     Attributes
     ----------
