@@ -17,8 +17,8 @@ from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._profile import Profile
 from sk_crl.loss._rectification import (
-    NEVER,
     Rectification,
+    by_target,
     check_features,
     check_scores,
     check_targets,
@@ -281,18 +281,18 @@ class ClassRectificationLoss(nn.Module):
             The loss, a scalar.
         """
         layout = self.layout
-        scores = layout.pad(check_scores(scores, layout), fill=NEVER)
-        adjusted = scores + self._adjustment if self.tau else scores
-        log_probabilities = adjusted.log_softmax(2).permute(1, 2, 0)
+        scores = by_target(check_scores(scores, layout), layout)
+        adjusted = scores + self._adjustment[..., None] if self.tau else scores
+        log_probabilities = adjusted.log_softmax(1)
         # Cross-entropy is linear in the log-probabilities, with these slopes.
         by_label = labels.slope.to(log_probabilities.dtype)
         if not self._rectifies:
             return (log_probabilities.gather(1, labels.known) * by_label).sum()
         if self.needs_features:
-            features = check_features(features, len(scores), layout)
+            features = check_features(features, scores.shape[2], layout)
         rectified = log_probabilities
         if self.tau and self.rectify == "unadjusted":
-            rectified = scores.log_softmax(2).permute(1, 2, 0)
+            rectified = scores.log_softmax(1)
         given, intercept, slope = self.rectification.tangent(
             rectified, labels.rectified, features, layout
         )

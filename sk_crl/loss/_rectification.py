@@ -24,8 +24,6 @@ from sk_crl.loss._comparison import (
 from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
 from sk_crl.loss._profile import Profile, most_anchors, profile_labels
 
-# The score of a class that a target does not have: its probability is 0, its logarithm finite.
-NEVER = -1e30
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
@@ -225,11 +223,19 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    log_probabilities = layout.pad(scores, fill=NEVER).log_softmax(2).permute(1, 2, 0)
+    log_probabilities = by_target(scores, layout).log_softmax(1)
     labels = rectification.prepare(codes.t(), layout, scores.dtype)
     given, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
     # Inference tensors cannot be kept for the way back; their clones can.
     return intercept + (given * slope.clone()).sum((1, 2))
+
+
+def by_target(scores: Tensor, layout: ColumnLayout) -> Tensor:
+    """Lay scores out as (n_targets, widest, n_samples), one row for every class.
+
+    A class that a target does not have scores so low that its probability is 0, but finitely so.
+    """
+    return layout.pad(scores, fill=-1e30).permute(1, 2, 0).contiguous()
 
 
 def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:
