@@ -23,8 +23,8 @@ class ClassLevelLabels(NamedTuple):
         Where it is missing.
     run : Tensor of float64, shape (n_targets, n_samples)
         The run each sample stands in, times 2: added to a probability it sorts by run first.
-    classes : Tensor of int64, shape (n_targets, n_places)
-        The class of each place's anchor.
+    classes : Tensor of int64, shape (n_targets, n_places, n_negatives)
+        The class of each place's anchor, for each of its negatives.
     row : Tensor of int64, shape (n_targets, n_places)
         Where that class starts in the probabilities, flattened.
     listed : Tensor of int64, shape (n_targets, n_places * n_listed)
@@ -49,8 +49,9 @@ class ClassLevelLabels(NamedTuple):
         cls, profile: Profile, kappa: int | None, dtype: torch.dtype
     ) -> ClassLevelLabels:
         """Settle all that a profile settles."""
-        n_places, device = profile.classes.shape[1], profile.codes.device
-        kappa = n_places if kappa is None else kappa
+        n_samples, n_places = profile.codes.shape[1], profile.classes.shape[1]
+        device = profile.codes.device
+        kappa = n_samples if kappa is None else min(kappa, n_samples)
         # One more than kappa are listed, for the anchor itself must go: or the easiest of them
         # where the anchor is not among them.
         first = torch.arange(min(n_places, kappa + 1), device=device)
@@ -61,8 +62,8 @@ class ClassLevelLabels(NamedTuple):
             known=profile.codes.clamp(min=0)[:, None],
             is_missing=profile.codes[:, None] < 0,
             run=profile.run.double() * 2,
-            classes=profile.classes,
-            row=profile.classes * profile.codes.shape[1],
+            classes=profile.classes[..., None].expand(-1, -1, kappa),
+            row=profile.classes * n_samples,
             listed=(start[..., None] + first).clamp(max=n_places - 1).flatten(1),
             weight=is_positive / profile.n_triplets.clamp(min=1).to(dtype)[:, None, None],
             n_negatives=profile.n_negatives,
@@ -72,7 +73,6 @@ class ClassLevelLabels(NamedTuple):
 def rectify_class_level(
     probabilities: Tensor,
     labels: ClassLevelLabels,
-    kappa: int | None,
     compare: Callable[[Pairs], Tangent],
 ) -> tuple[Tensor, Tensor]:
     """Compare every anchor with the hard samples of its class (Eq. 4, 5, 10).
@@ -88,8 +88,6 @@ def rectify_class_level(
         Softmax probabilities.
     labels : ClassLevelLabels
         The labels.
-    kappa : int or None
-        Hard samples of each kind, None for all.
     compare : callable
         The comparison of the resulting pairs.
 
@@ -100,20 +98,19 @@ def rectify_class_level(
     gradient : Tensor of shape (n_targets, n_classes, n_samples)
         Its derivatives by the probabilities.
     """
-    n_samples, n_places = probabilities.shape[2], labels.classes.shape[1]
-    n_negatives = n_samples if kappa is None else min(kappa, n_samples)
+    n_places, n_negatives = labels.classes.shape[1:]
 
     # Sorted by run and then by probability, anchors stand in their places, the hardest first.
     own = probabilities.gather(1, labels.known)[:, 0]
     anchors = (own + labels.run).argsort(dim=1)[:, :n_places]
     anchor = own.gather(1, anchors)
-    ahead = anchor.gather(1, labels.listed).view_as(labels.weight) - anchor[..., None]
+    each_anchor = anchor[..., None]
+    ahead = anchor.gather(1, labels.listed).view_as(labels.weight) - each_anchor
 
     # Negatives once for every class, then handed to its anchors.
     rivals = torch.where(labels.is_missing, -torch.inf, probabilities)
-    hardest = rivals.scatter_(1, labels.known, -torch.inf).topk(n_negatives, dim=2)
-    rows = labels.classes[..., None].expand(-1, -1, n_negatives)
-    behind = anchor[..., None] - hardest.values.gather(1, rows)
+    hardest, rivals = rivals.scatter_(1, labels.known, -torch.inf).topk(n_negatives, dim=2)
+    behind = each_anchor - hardest.gather(1, labels.classes)
 
     tangent = compare(Pairs(ahead.abs(), labels.weight, behind, labels.n_negatives))
 
@@ -121,8 +118,7 @@ def rectify_class_level(
     by_ahead = tangent.by_positive * ahead.sign()
     by_anchor = tangent.by_negative.sum(2) - by_ahead.sum(2)
     by_anchor.scatter_add_(1, labels.listed, by_ahead.flatten(1))
-    by_rival = torch.zeros_like(hardest.values).scatter_add_(1, rows, tangent.by_negative)
-    gradient = probabilities.new_zeros(probabilities.shape)
-    gradient.scatter_(2, hardest.indices, by_rival.neg_())
+    by_rival = torch.zeros_like(hardest).scatter_add_(1, labels.classes, tangent.by_negative)
+    gradient = torch.zeros_like(probabilities).scatter_(2, rivals, by_rival.neg_())
     gradient.flatten(1).scatter_add_(1, anchors.add_(labels.row), by_anchor)
     return tangent.intercept, gradient

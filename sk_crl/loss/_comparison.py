@@ -85,7 +85,7 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets,)
+    margin : Tensor of shape (n_targets, 1, 1)
         Margin :math:`m_j`.
 
     Returns
@@ -93,14 +93,15 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         The mean over all triplets of a target, 0 where there is none.
     """
-    threshold = pairs.positive + margin[:, None, None]
+    threshold = pairs.positive + margin
     reach = torch.searchsorted(pairs.negative, threshold)
     by_positive = reach * pairs.weight
     # Summed up, the weight of the positives that reach too little to reach the i-th negative.
     short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
     short = short.scatter_add_(2, reach, pairs.weight).cumsum(2)
     by_negative = short[..., :-1] - short[..., -1:]
-    return Tangent(margin * by_positive.sum((1, 2)), by_positive, by_negative)
+    intercept = (by_positive.sum((1, 2), keepdim=True) * margin).flatten()
+    return Tangent(intercept, by_positive, by_negative)
 
 
 def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
@@ -113,7 +114,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets,)
+    margin : Tensor of shape (n_targets, 1, 1)
         Margin :math:`m_{ac}`.
 
     Returns
@@ -121,7 +122,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         Half the sum of the two means, each 0 where it has no pair.
     """
-    short = (margin[:, None, None] - pairs.negative).clamp(min=0)
+    short = (margin - pairs.negative).clamp(min=0)
     by_positive = pairs.positive * pairs.positive_share()
     by_negative = -short * pairs.negative_share()
     value = (by_positive * pairs.positive).sum((1, 2)) - (by_negative * short).sum((1, 2))

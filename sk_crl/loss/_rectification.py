@@ -129,10 +129,10 @@ class Rectification:
         compare = self._comparison(layout, log_probabilities)
         with _no_graph():
             probabilities = log_probabilities.exp()
-            intercept, slope = rectify_class_level(probabilities, labels, self.kappa, compare)
+            intercept, slope = rectify_class_level(probabilities, labels, compare)
             # The chain rule once more, p = exp(log p): to what cross-entropy is linear in, too.
             slope = slope.mul_(probabilities)
-            intercept = intercept + (slope * (1 - log_probabilities)).sum((1, 2))
+            intercept += (slope * (1 - log_probabilities)).sum((1, 2))
         return log_probabilities, intercept, slope
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
@@ -280,7 +280,7 @@ def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout
 
 def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
     """Raise ValueError, naming the target, where a code is not a class of its target."""
-    limits = _constant(layout.n_classes, codes.dtype, codes.device)
+    limits = torch.tensor(layout.n_classes)
     strange = (codes < -1) | (codes >= limits)
     if strange.any():
         sample, target = strange.nonzero()[0].tolist()
@@ -302,5 +302,5 @@ def _no_graph() -> AbstractContextManager:
 
 @lru_cache(maxsize=128)
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Make a tensor once per device, so that no step copies from the host."""
-    return torch.tensor(values, dtype=dtype, device=device)
+    """Make a tensor of one value per target, (n_targets, 1, 1), once and not in every step."""
+    return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
