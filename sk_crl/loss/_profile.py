@@ -49,12 +49,18 @@ def most_anchors(n_samples: int, rho: float, scope: str) -> int:
     return n_samples if scope == "all" else int(n_samples * rho + _ROUNDING)
 
 
+def reads_are_free(tensor: Tensor) -> bool:
+    """Whether the host may look at a tensor's values: no device waits for it, nothing compiles."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 class Profile(NamedTuple):
     """The anchors of a batch, as its labels alone settle them.
 
     Anchors stand in *places*: those of one class in a run, the runs by class, and after the last
-    anchor the places of that target which no anchor fills. There are as many places as anchors are
-    possible, so that no shape depends on the labels and an accelerator never waits for the host.
+    anchor the places of that target which no anchor fills. On a CPU there are as many places as the
+    target with the most anchors needs. Elsewhere there are as many as anchors are possible, so that
+    no shape depends on the labels and an accelerator never waits for the host.
 
     Attributes
     ----------
@@ -115,7 +121,10 @@ def profile_labels(
 
     sizes = counts * rectified
     ends = sizes.cumsum(1)
-    places = torch.arange(most_anchors(n_samples, rho, scope), device=codes.device)
+    n_places = most_anchors(n_samples, rho, scope)
+    if reads_are_free(codes):
+        n_places = int(ends[:, -1].max())
+    places = torch.arange(n_places, device=codes.device)
     places = places.expand(n_targets, -1).contiguous()
     run = torch.searchsorted(ends, places, right=True).clamp(max=n_classes)
     size = sizes.gather(1, run)

@@ -22,7 +22,7 @@ from sk_crl.loss._comparison import (
     relative_comparison,
 )
 from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
-from sk_crl.loss._profile import Profile, most_anchors, profile_labels
+from sk_crl.loss._profile import Profile, profile_labels, reads_are_free
 
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
@@ -76,10 +76,10 @@ class Rectification:
     def prepare(
         self, codes: Tensor, layout: ColumnLayout, dtype: torch.dtype
     ) -> ClassLevelLabels | Profile | None:
-        """Prepare labels, (n_targets, n_samples); None where so small a batch has no anchors."""
-        if most_anchors(codes.shape[1], self.rho, self.scope) < 2:  # a class needs two samples
-            return None
+        """Prepare labels, (n_targets, n_samples); None where there are no anchors."""
         profile = profile_labels(codes, layout.widest, self.rho, self.scope, self.kappa)
+        if not profile.classes.shape[1]:
+            return None
         if self.level == "class":
             return ClassLevelLabels.from_profile(profile, self.kappa, dtype)
         return profile
@@ -260,7 +260,7 @@ def check_targets(targets: Tensor, n_samples: int, layout: ColumnLayout) -> Tens
         )
     codes = codes.long()
     # Reading the labels would make an accelerator wait; there, indexing itself reports them.
-    if codes.device.type == "cpu" and not torch.compiler.is_compiling():
+    if reads_are_free(codes):
         _check_codes(codes, layout)
     return codes
 
