@@ -69,7 +69,6 @@ def make_net(
     has_validation: bool,
 ) -> CRLNet:
     """Make the skorch net, not yet initialized."""
-    network.needs_features = loss.needs_features
     callbacks = deepcopy(list(estimator.callbacks or []))
     if has_validation and estimator.early_stopping:
         monitor, less_is_better = MONITORS[estimator.monitor]

@@ -67,7 +67,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         Nodes of the histograms of ``comparison="distribution"``.
     logit_adjustment : {"predict", "loss", None}, default="predict"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
-        nowhere. With either correction probabilities are those under a uniform prior.
+        nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
+        under a uniform prior.
     tau : float, default=1.0
         Strength of the correction; 1 corrects for the whole prior.
     rectify : {"unadjusted", "adjusted"}, default="unadjusted"
@@ -75,7 +76,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         predict, or of the scores that cross-entropy sees.
     class_weight : {None, "balanced", "exp"} or dict, default=None
         Weight of every class in the cross-entropy: 1, inverse to its frequency, the paper's
-        ``exp(-share)``, or by label (1 for labels that are not named).
+        ``exp(-share)``, or by label (1 for labels that are not named). ``"balanced"`` corrects for
+        the prior as logit adjustment does: use one of them, with ``logit_adjustment=None``.
     max_epochs : int, default=100
         Passes over the training data. A few hundred samples make few steps: raise it there. Logit
         adjustment at prediction needs a network that has learned its training data.
@@ -360,9 +362,11 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         self.prior_ = distribution.prior
         self.omega_ = distribution.omega
         self.alpha_ = distribution.alpha(self.eta) if self.alpha is None else self.alpha
-        self.minority_classes_ = self.classes_[
-            minority_classes(torch.as_tensor(counts), self.rho).numpy()
-        ]
+        # In units of the rarest class, so that the scale of sample weights has no say; Eq. 3 drops
+        # single samples of a batch, which are nothing special in a training set.
+        units = 2 * counts / counts[counts > 0].min()
+        is_minority = minority_classes(torch.as_tensor(units), self.rho).numpy()
+        self.minority_classes_ = self.classes_[is_minority]
 
 
 def _checked_labels(y: Any) -> NDArray:

@@ -54,7 +54,7 @@ class ClassDistribution:
 
     @property
     def omega(self) -> float:
-        r"""The imbalance :math:`\Omega = 1 - n / (K n_{max})` (Eq. 8), in [0, 1 - 1/K).
+        r"""The imbalance :math:`\Omega = 1 - n / (K n_{max})` (Eq. 8), in [0, 1 - 1/K].
 
         The share of samples that a balanced set, every class as large as the largest, would hold
         and this one lacks.

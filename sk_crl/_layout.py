@@ -66,6 +66,7 @@ class ColumnLayout:
 
 
 @lru_cache(maxsize=128)
+@torch.inference_mode(False)  # what is cached must serve training, too
 def _pad_index(layout: ColumnLayout, device: torch.device) -> tuple[Tensor, Tensor]:
     """Column of every padded cell ``(n_targets, widest)``, and which cells hold no class."""
     sizes = torch.tensor(layout.n_classes)[:, None]

@@ -37,7 +37,8 @@ def feature_distances(features: Tensor, anchors: Tensor, normalize: bool) -> Ten
         features = features[:, None].expand(-1, len(anchors), -1)
     features = features.transpose(0, 1)
     if normalize:
-        features = unit_norm(features, dim=2, eps=1e-6)  # bounds the gradient at a zero vector
+        # At a zero vector eps bounds the gradient, to what half precision can hold.
+        features = unit_norm(features, dim=2, eps=1e-4)
     of_anchors = features.gather(1, anchors[..., None].expand(-1, -1, features.shape[2]))
     # Not by matrix product: that loses the small distances, and its root has no gradient at 0.
     return torch.cdist(of_anchors, features, compute_mode="donot_use_mm_for_euclid_dist")

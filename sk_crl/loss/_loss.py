@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sk_crl._checks import check_choice, check_real
+from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
@@ -96,8 +96,8 @@ class ClassRectificationLoss(nn.Module):
     class_weight : Tensor of shape (n_targets, widest) or None
         Weight of every class in the cross-entropy.
     alpha : Tensor of shape (n_targets,)
-        Weight of class rectification of every target. A schedule may assign another, a number or
-        one for every target.
+        Weight of class rectification of every target. A schedule may assign another between
+        epochs, a number or one for every target.
 
     Raises
     ------
@@ -157,27 +157,32 @@ class ClassRectificationLoss(nn.Module):
         self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
         self.tau = tau
         self.rectify = rectify
-        self.register_buffer("omega", torch.tensor([d.omega for d in distributions]))
-        self.register_buffer("_alpha", torch.zeros_like(self.omega))
+        # Not learned, hence no part of the state: a loaded one would contradict the settings.
+        omega = torch.tensor([d.omega for d in distributions])
+        self.register_buffer("omega", omega, persistent=False)
+        self.register_buffer("_alpha", torch.zeros_like(omega), persistent=False)
         self.alpha = [d.alpha(eta) if alpha is None else alpha for d in distributions]
-        self.register_buffer(
-            "_adjustment", self._padded([tau * d.log_prior for d in distributions])
-        )
-        self.register_buffer("class_weight", self._checked_weight(class_weight))
+        adjustment = self._padded([tau * d.log_prior for d in distributions])
+        self.register_buffer("_adjustment", adjustment, persistent=False)
+        self.register_buffer("class_weight", self._checked_weight(class_weight), persistent=False)
 
     @property
     def alpha(self) -> Tensor:
-        """Weight of class rectification of every target, (n_targets,)."""
-        return self._alpha
+        """Weight of class rectification of every target, (n_targets,); a copy."""
+        return self._alpha.clone()
 
     @alpha.setter
     def alpha(self, alpha: float | Sequence[float]) -> None:
         alpha = torch.as_tensor(alpha, dtype=self._alpha.dtype, device="cpu")
-        if not ((alpha >= 0) & (alpha <= 1)).all():
-            raise ValueError(f"alpha must be in [0, 1]; got {alpha.tolist()}.")
+        n_targets = self.layout.n_targets
+        if alpha.shape not in ((), (n_targets,)) or not ((alpha >= 0) & (alpha <= 1)).all():
+            raise ValueError(
+                f"alpha must be a number in [0, 1], or {n_targets} of them, one for every target; "
+                f"got {alpha.tolist()}."
+            )
         # Known to the host, so that no step has to ask the device whether it rectifies at all.
         self._rectifies = bool(alpha.any())
-        self._alpha = alpha.expand(self.layout.n_targets).to(self._alpha.device)
+        self._alpha = alpha.expand(n_targets).clone().to(self._alpha.device)
 
     @property
     def needs_features(self) -> bool:
@@ -229,6 +234,7 @@ class ClassRectificationLoss(nn.Module):
 
         A training loop that knows the order of its samples ahead calls this once an epoch and
         `compute` for every batch; calling the loss itself does the same for a single batch.
+        Between the two `alpha` must not change.
 
         Parameters
         ----------
@@ -246,6 +252,7 @@ class ClassRectificationLoss(nn.Module):
         list of PreparedLabels
             One for every batch.
         """
+        check_integer("batch_size", batch_size, 1)
         codes = check_targets(targets, len(targets), self.layout)
         if sample_weight is not None:
             if sample_weight.shape != (len(codes),):
@@ -282,7 +289,8 @@ class ClassRectificationLoss(nn.Module):
         """
         layout = self.layout
         scores = by_target(check_scores(scores, layout), layout)
-        adjusted = scores + self._adjustment[..., None] if self.tau else scores
+        adjustment = self._adjustment[..., None].to(scores.dtype)
+        adjusted = scores + adjustment if self.tau else scores
         log_probabilities = adjusted.log_softmax(1)
         # Cross-entropy is linear in the log-probabilities, with these slopes.
         by_label = labels.slope.to(log_probabilities.dtype)
@@ -296,8 +304,9 @@ class ClassRectificationLoss(nn.Module):
         given, intercept, slope = self.rectification.tangent(
             rectified, labels.rectified, features, layout
         )
-        slope = slope * self._alpha[:, None, None]
-        constant = (intercept * self._alpha).sum()
+        alpha = self._alpha.to(slope.dtype)
+        slope = slope * alpha[:, None, None]
+        constant = (intercept * alpha).sum()
         if given is log_probabilities:  # both terms in one
             return (given * slope.scatter_add_(1, labels.known, by_label)).sum() + constant
         cross_entropy = (log_probabilities.gather(1, labels.known) * by_label).sum()
@@ -305,7 +314,7 @@ class ClassRectificationLoss(nn.Module):
 
     def _sample_weight(self, codes: Tensor, sample_weight: Tensor | None) -> Tensor:
         """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
-        weight = (codes >= 0).to(self.alpha.dtype)
+        weight = (codes >= 0).to(self._alpha.dtype)
         if sample_weight is not None:
             weight = weight * sample_weight[:, None]
         if self.class_weight is not None:
@@ -327,7 +336,7 @@ class ClassRectificationLoss(nn.Module):
         )
         # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
         total = weight.sum(1, keepdim=True)
-        factor = (self.alpha - 1).repeat(len(codes) // n_targets)[:, None]
+        factor = (self._alpha - 1).to(weight.dtype).repeat(len(codes) // n_targets)[:, None]
         slope = weight * factor / total.masked_fill(total == 0, 1)
         rectified = itertools.repeat(None)
         if self._rectifies:
@@ -361,4 +370,5 @@ class ClassRectificationLoss(nn.Module):
 
 def _per_target(values) -> list:
     """Make a list of one of a single target's row."""
-    return list(values) if np.ndim(values[0]) else [values]
+    values = list(values)
+    return values if np.ndim(values[0]) else [values]

@@ -113,7 +113,7 @@ def profile_labels(
     """
     n_targets, n_samples = codes.shape
     # Missing labels are counted in a column of their own, the last.
-    column = codes.remainder(n_classes + 1)
+    column = torch.where(codes < 0, n_classes, codes)
     counts = codes.new_zeros(n_targets, n_classes + 1)
     counts.scatter_add_(1, column, torch.ones_like(column))
     counts[:, -1] = 0

@@ -259,7 +259,7 @@ def check_targets(targets: Tensor, n_samples: int, layout: ColumnLayout) -> Tens
             + f"; got {targets.dtype} of shape {tuple(targets.shape)}."
         )
     codes = codes.long()
-    # Reading the labels would make an accelerator wait; there, indexing itself reports them.
+    # Elsewhere than on a CPU, reading the labels would make the device and the host wait.
     if reads_are_free(codes):
         _check_codes(codes, layout)
     return codes
@@ -273,7 +273,9 @@ def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout
             "level='instance' compares features; got features=None. Pass the input of the last "
             f"linear layer, of shape {expected}, or use level='class'."
         )
-    if features.shape[:-1] not in ((n_samples,), (n_samples, layout.n_targets)):
+    shared = features.ndim == 2 and features.shape[0] == n_samples
+    for_each = features.ndim == 3 and features.shape[0] == n_samples
+    if not (shared or (for_each and features.shape[1] == layout.n_targets)):
         raise ValueError(f"features must have shape {expected}; got shape {tuple(features.shape)}.")
     return _at_least_float32(features)
 
@@ -301,6 +303,7 @@ def _no_graph() -> AbstractContextManager:
 
 
 @lru_cache(maxsize=128)
+@torch.inference_mode(False)  # what is cached must serve training, too
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Make a tensor of one value per target, (n_targets, 1, 1), once and not in every step."""
     return torch.tensor(values, dtype=dtype, device=device)[:, None, None]

@@ -116,6 +116,7 @@ class CRLNet(NeuralNetClassifier):
     def _train_epoch(self, batches: TrainingBatches) -> None:
         """Take one step for every batch; record the mean loss."""
         hears_batches = self._hears_batches()
+        self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
         parameters = list(self.module_.parameters())
         for X, y, labels in batches:

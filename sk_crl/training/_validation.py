@@ -54,7 +54,7 @@ def validate(
         if class_weight is not None:
             weight = weight * class_weight
         total = weight.sum(1)
-        per_target = (weight * per_class / counts.clamp(min=1)).sum(1)
-        return (per_target / total.masked_fill(total == 0, 1)).mean().item()
+        per_target = (weight * per_class / counts.clamp(min=1)).sum(1)[total > 0]
+        return (per_target / total[total > 0]).mean().item()
 
     return ValidationScore(balanced(surprise), balanced(right))
