@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
@@ -17,8 +18,9 @@ from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._profile import Profile
 from sk_crl.loss._rectification import (
+    NEVER,
     Rectification,
-    by_target,
+    by_class,
     check_features,
     check_scores,
     check_targets,
@@ -32,16 +34,18 @@ class PreparedLabels(NamedTuple):
 
     Attributes
     ----------
-    known : Tensor of int64, shape (n_targets, 1, n_samples)
-        Class of each sample, 0 where it is missing.
+    known : Tensor of int64, shape (n_samples * n_targets,)
+        Class of each sample for each target, 0 where it is missing.
+    weight : Tensor of shape (n_samples * n_targets,)
+        Weight of their cross-entropies in the loss, 0 where the label is missing.
     slope : Tensor of shape (n_targets, 1, n_samples)
-        Derivative of the loss's cross-entropy part by the log-probability of that class: less the
-        sample's weight, 0 where the label is missing.
+        Less that weight: the derivative of the loss by the log-probability of each label.
     rectified : ClassLevelLabels, Profile or None
         What rectification needs to know; None where nothing is rectified.
     """
 
     known: Tensor
+    weight: Tensor
     slope: Tensor
     rectified: ClassLevelLabels | Profile | None
 
@@ -121,7 +125,7 @@ class ClassRectificationLoss(nn.Module):
     >>> scores = torch.zeros(4, 5, requires_grad=True)
     >>> targets = torch.tensor([[0, 2], [1, -1], [0, 0], [0, 1]])
     >>> loss(scores, targets)
-    tensor(1.4546, grad_fn=<AddBackward0>)
+    tensor(1.4546, grad_fn=<SumBackward0>)
     """
 
     omega: Tensor
@@ -288,29 +292,31 @@ class ClassRectificationLoss(nn.Module):
             The loss, a scalar.
         """
         layout = self.layout
-        scores = by_target(check_scores(scores, layout), layout)
-        adjustment = self._adjustment[..., None].to(scores.dtype)
-        adjusted = scores + adjustment if self.tau else scores
-        log_probabilities = adjusted.log_softmax(1)
-        # Cross-entropy is linear in the log-probabilities, with these slopes.
-        by_label = labels.slope.to(log_probabilities.dtype)
-        if not self._rectifies:
-            return (log_probabilities.gather(1, labels.known) * by_label).sum()
+        scores = layout.pad(check_scores(scores, layout), fill=NEVER)
+        adjusted = scores + self._adjustment.to(scores.dtype) if self.tau else scores
+        if labels.rectified is None and not self.needs_features:
+            return self._cross_entropy(adjusted, labels)
         if self.needs_features:
-            features = check_features(features, scores.shape[2], layout)
-        rectified = log_probabilities
-        if self.tau and self.rectify == "unadjusted":
-            rectified = scores.log_softmax(1)
+            features = check_features(features, len(scores), layout)
+        shown = scores if self.rectify == "unadjusted" else adjusted
+        log_probabilities = by_class(shown).log_softmax(1)
         given, intercept, slope = self.rectification.tangent(
-            rectified, labels.rectified, features, layout
+            log_probabilities, labels.rectified, features, layout
         )
         alpha = self._alpha.to(slope.dtype)
         slope = slope * alpha[:, None, None]
         constant = (intercept * alpha).sum()
-        if given is log_probabilities:  # both terms in one
-            return (given * slope.scatter_add_(1, labels.known, by_label)).sum() + constant
-        cross_entropy = (log_probabilities.gather(1, labels.known) * by_label).sum()
-        return cross_entropy + (given * slope).sum() + constant
+        if given is log_probabilities and shown is adjusted:
+            # Cross-entropy is linear in the same log-probabilities: one sum for both terms.
+            slope = slope.scatter_add_(1, labels.rectified.known, labels.slope.to(slope.dtype))
+            return (given * slope).sum() + constant
+        return self._cross_entropy(adjusted, labels) + (given * slope).sum() + constant
+
+    def _cross_entropy(self, scores: Tensor, labels: PreparedLabels) -> Tensor:
+        """Compute the cross-entropy part; `scores` are padded, (n_samples, n_targets, widest)."""
+        surprise = cross_entropy(scores.flatten(0, 1), labels.known, reduction="none")
+        # Not by matrix product, which autocast would take to half precision.
+        return (surprise * labels.weight.to(surprise.dtype)).sum()
 
     def _sample_weight(self, codes: Tensor, sample_weight: Tensor | None) -> Tensor:
         """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
@@ -329,23 +335,24 @@ class ClassRectificationLoss(nn.Module):
         if not len(codes):
             return
         n_targets = codes.shape[1]
-        # Batches become further targets, so that all are prepared in one go.
-        codes, weight = (
-            rows.unflatten(0, (-1, batch_size)).transpose(1, 2).flatten(0, 1)
-            for rows in (codes, weight)
-        )
+        codes, weight = codes.unflatten(0, (-1, batch_size)), weight.unflatten(0, (-1, batch_size))
         # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
         total = weight.sum(1, keepdim=True)
-        factor = (self._alpha - 1).to(weight.dtype).repeat(len(codes) // n_targets)[:, None]
-        slope = weight * factor / total.masked_fill(total == 0, 1)
+        factor = (1 - self._alpha).to(weight.dtype)
+        weight = weight * (factor / total.masked_fill(total == 0, 1))
         rectified = itertools.repeat(None)
         if self._rectifies:
-            labels = self.rectification.prepare(codes, self.layout, weight.dtype)
+            # Batches become further targets, so that all are prepared in one go.
+            rows = codes.transpose(1, 2).flatten(0, 1)
+            labels = self.rectification.prepare(rows, self.layout, weight.dtype)
             if labels is not None:
                 columns = (column.split(n_targets) for column in labels)
                 rectified = map(labels._make, zip(*columns, strict=True))
-        known = codes.clamp(min=0)[:, None].split(n_targets)
-        yield from map(PreparedLabels, known, slope[:, None].split(n_targets), rectified)
+        known = codes.clamp(min=0).flatten(1)
+        slope = -weight.transpose(1, 2)[:, :, None]
+        yield from map(
+            PreparedLabels, known.unbind(), weight.flatten(1).unbind(), slope.unbind(), rectified
+        )
 
     def _padded(self, per_target: list[np.ndarray]) -> Tensor:
         """Lay one row of numbers for every target out as (n_targets, widest), float32."""

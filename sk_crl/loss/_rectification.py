@@ -24,6 +24,8 @@ from sk_crl.loss._comparison import (
 from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
 from sk_crl.loss._profile import Profile, profile_labels, reads_are_free
 
+# The score of a class that a target does not have: its probability is 0, its logarithm finite.
+NEVER = -1e30
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
@@ -116,11 +118,15 @@ class Rectification:
         slope : Tensor of the shape of `given`
             Its derivatives.
         """
-        by_class = self.level == "class"
+        at_class_level = self.level == "class"
         if labels is None:
-            given = log_probabilities if by_class else features.sum().expand(layout.n_targets, 1, 1)
+            given = (
+                log_probabilities
+                if at_class_level
+                else features.sum().expand(layout.n_targets, 1, 1)
+            )
             return given, given.new_zeros(layout.n_targets), torch.zeros_like(given)
-        if not by_class:
+        if not at_class_level:
             anchors = anchors_of(labels)
             given = feature_distances(features, anchors, self.normalize)
             compare = self._comparison(layout, given)
@@ -223,19 +229,16 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    log_probabilities = by_target(scores, layout).log_softmax(1)
+    log_probabilities = by_class(layout.pad(scores, fill=NEVER)).log_softmax(1)
     labels = rectification.prepare(codes.t(), layout, scores.dtype)
     given, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
     # Inference tensors cannot be kept for the way back; their clones can.
     return intercept + (given * slope.clone()).sum((1, 2))
 
 
-def by_target(scores: Tensor, layout: ColumnLayout) -> Tensor:
-    """Lay scores out as (n_targets, widest, n_samples), one row for every class.
-
-    A class that a target does not have scores so low that its probability is 0, but finitely so.
-    """
-    return layout.pad(scores, fill=-1e30).permute(1, 2, 0).contiguous()
+def by_class(padded: Tensor) -> Tensor:
+    """Lay padded scores out as (n_targets, widest, n_samples), a contiguous row for every class."""
+    return padded.permute(1, 2, 0).contiguous()
 
 
 def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:
