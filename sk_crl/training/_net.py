@@ -119,6 +119,7 @@ class CRLNet(NeuralNetClassifier):
         self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
         parameters = list(self.module_.parameters())
+        predicted = None
         for X, y, labels in batches:
             if hears_batches:
                 self.notify("on_batch_begin", batch=(X, y), training=True)
@@ -130,9 +131,10 @@ class CRLNet(NeuralNetClassifier):
                 loss = self.criterion_.compute(scores, labels, features)
                 loss.backward()
                 if hears_batches:
+                    nonlocal predicted
+                    predicted = scores.detach()
                     named = list(self.module_.named_parameters())
                     self.notify("on_grad_computed", named_parameters=named, batch=(X, y))
-                closure.scores = scores
                 return loss
 
             loss = self.optimizer_.step(closure).detach()
@@ -142,11 +144,7 @@ class CRLNet(NeuralNetClassifier):
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(X))
                 self.notify(
-                    "on_batch_end",
-                    batch=(X, y),
-                    training=True,
-                    loss=loss,
-                    y_pred=closure.scores.detach(),
+                    "on_batch_end", batch=(X, y), training=True, loss=loss, y_pred=predicted
                 )
         mean = total.item() / n_samples
         self._check_finite(mean)
