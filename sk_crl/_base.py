@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LOGIT_ADJUSTMENTS = (None, "loss", "predict")
 
 
-class BaseCRL(PrefixedParameters):
+class BaseCRL(PrefixedParameters, ABC):
     """Shared base of the estimators; they add what labels look like."""
 
     _prefixes = ("module__", "optimizer__")

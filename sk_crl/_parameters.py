@@ -89,10 +89,10 @@ class PrefixedParameters(BaseEstimator):
         own, _, inner = name.partition("__")
         if name.startswith(self._prefixes):
             return True
-        return own in self._get_param_names() and (
+        return own in BaseEstimator.get_params(self, deep=False) and (
             not inner or hasattr(getattr(self, own), "set_params")
         )
 
     def _all_names(self) -> list[str]:
         """List the names to suggest in place of an unknown one."""
-        return self._get_param_names()
+        return list(BaseEstimator.get_params(self, deep=False))

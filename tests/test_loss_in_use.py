@@ -114,3 +114,10 @@ def test_a_target_without_labels_does_not_lower_the_validation_loss():
     log_probabilities = torch.full((4, 2, 2), 0.5).log()
     codes = torch.tensor([[0, -1], [1, -1], [0, -1], [1, -1]])
     assert validate(log_probabilities, codes).log_loss == pytest.approx(0.6931, abs=1e-4)
+
+
+def test_prepared_in_single_precision_computed_in_double():
+    scores, targets = batch()
+    loss = ClassRectificationLoss(COUNTS, alpha=0.5)
+    (labels,) = loss.prepare(targets, batch_size=30)
+    torch.testing.assert_close(loss.compute(scores.double(), labels).float(), loss(scores, targets))

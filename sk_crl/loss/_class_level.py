@@ -101,18 +101,19 @@ def rectify_class_level(
     n_places, n_negatives = labels.classes.shape[1:]
 
     # Sorted by run and then by probability, anchors stand in their places, the hardest first.
+    weight = labels.weight.to(probabilities.dtype)
     own = probabilities.gather(1, labels.known)[:, 0]
     anchors = (own + labels.run).argsort(dim=1)[:, :n_places]
     anchor = own.gather(1, anchors)
     each_anchor = anchor[..., None]
-    ahead = anchor.gather(1, labels.listed).view_as(labels.weight) - each_anchor
+    ahead = anchor.gather(1, labels.listed).view_as(weight) - each_anchor
 
     # Negatives once for every class, then handed to its anchors.
     rivals = torch.where(labels.is_missing, -torch.inf, probabilities)
     hardest, rivals = rivals.scatter_(1, labels.known, -torch.inf).topk(n_negatives, dim=2)
     behind = each_anchor - hardest.gather(1, labels.classes)
 
-    tangent = compare(Pairs(ahead.abs(), labels.weight, behind, labels.n_negatives))
+    tangent = compare(Pairs(ahead.abs(), weight, behind, labels.n_negatives))
 
     # The chain rule, backwards along the same indices: to places, then to samples.
     by_ahead = tangent.by_positive * ahead.sign()
