@@ -14,6 +14,10 @@ triplets in a tensor. The two must agree in value and gradient, or the benchmark
 Times are medians [least, greatest] over repeats in which the methods take turns. Each call checks
 and prepares its labels; training prepares those of many batches at once and pays less.
 
+For CelebA a second table says how many times the step of a single target the 40 together cost, and
+how many times 40 calls of cross-entropy. The single target is the median over several of the 40, by
+itself in a batch of the same size; all of them take turns with the rest.
+
 Peak memory is what PyTorch's allocator has handed out at most at any moment of one call, from
 entering `forward` to leaving `backward`, in excess of before: intermediate results, what autograd
 keeps, the gradient of the scores, kernels' scratch. The profiler records every allocation and
@@ -60,6 +64,8 @@ X_DOMAIN = {
     "classes": (20, 55, 25, 12, 27, 10, 7, 16, 6),
     "ratio": (2, 138, 210, 242, 476, 2138, 3401, 4115, 4162),
 }
+# Those of CelebA's targets that are taken by themselves.
+SINGLE_TARGETS = range(0, 40, 5)
 GROWTH_CLASSES = 100
 GROWTH_BATCHES = (64, 128, 256, 512, 1024)
 GROWTH_KAPPAS = (5, 10, 25, 50, 100, 200)
@@ -112,6 +118,8 @@ def main() -> None:
                 for name, seconds in times.items()
             ],
         )
+        if len(batch.counts) == 40:
+            print_ratios(batch, arguments.repeats, arguments.clock)
     print_growth()
 
 
@@ -183,6 +191,26 @@ def make_steps(batch: Batch) -> Iterator[tuple[str, Callable[[], None]]]:
             return alpha * rectification + (1 - alpha) * plain(scores, targets)
 
         yield f"dense triplets, kappa={kappa}", make_step(batch, dense)
+
+
+def print_ratios(batch: Batch, repeats: int, clock: str) -> None:
+    """Print what many targets of two classes cost beside one of them, and beside cross-entropy."""
+    steps = {
+        "cross-entropy": make_step(batch, torch_cross_entropy(batch)),
+        "all": make_step(batch, ClassRectificationLoss([c.tolist() for c in batch.counts])),
+    }
+    for j in SINGLE_TARGETS:
+        scores = batch.scores.detach()[:, 2 * j : 2 * j + 2].clone().requires_grad_()
+        single = Batch("", [batch.counts[j]], scores, batch.targets[:, j : j + 1].clone())
+        steps[f"target {j}"] = make_step(single, ClassRectificationLoss(batch.counts[j].tolist()))
+    times = interleaved(steps, repeats, clock)
+    one = np.median([times[f"target {j}"] for j in SINGLE_TARGETS], axis=0)
+    units = {"one target": one, "40 calls of cross-entropy": times["cross-entropy"]}
+    print(f"ClassRectificationLoss() of 40 targets, {1000 * np.median(times['all']):.2f} ms:\n")
+    print_table(
+        ["beside", "milliseconds", "ratio"],
+        [[n, spread(1000 * unit), spread(times["all"] / unit)] for n, unit in units.items()],
+    )
 
 
 def make_step(batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], None]:

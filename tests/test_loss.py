@@ -146,6 +146,47 @@ def test_tied_samples_are_interchangeable(level, comparison):
     torch.testing.assert_close(value, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("kappa", [1, 2, 5, 11])
+@pytest.mark.parametrize("scope", SCOPES)
+def test_anchors_easier_than_all_positives_equal_the_equations(kappa, scope):
+    """One anchor stands for them; with the last kappa for none, or for itself."""
+    batch = make_batch(34, n=40, counts=[[12, 28], [5, 5, 8, 22], [2, 11, 27]])
+    for margin in (0.05, 0.5):
+        options = {"kappa": kappa, "scope": scope, "margin": margin}
+        expected = value_and_gradients(naive.class_rectification, *batch, **options)
+        assert_same(value_and_gradients(class_rectification, *batch, **options), expected, 1e-10)
+
+
+@pytest.mark.parametrize("kappa", [1, 3, 4, 6, 8])
+@pytest.mark.parametrize(
+    "members",
+    [
+        [0] * 9,
+        [-2, -1, 0, 0, 0, 0, 1, 2, 3],
+        [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        [-1, 0, 0, 0, 0, 0, 0, 0, 1],
+    ],
+    ids=str,
+)
+def test_tied_anchors_share_as_in_the_equations(members, kappa):
+    """Which of two equals is mined is left open; all of them together have the same derivatives."""
+    generator = torch.Generator().manual_seed(35)
+    others = torch.randn(11, generator=generator, dtype=torch.float64)
+    scores = torch.cat([torch.tensor(members, dtype=torch.float64), others])
+    scores = torch.stack([torch.zeros_like(scores), scores / 2], 1)
+    targets = torch.tensor([1] * len(members) + [0] * len(others))[:, None]
+    batch = scores, targets, (2,), torch.zeros(20, 1)
+    expected = value_and_gradients(naive.class_rectification, *batch, kappa=kappa)
+    value, by_score, _ = value_and_gradients(class_rectification, *batch, kappa=kappa)
+    by_group = [
+        [sorted(gradient[scores[:, 1] == level, 1].tolist()) for level in scores[:, 1].unique()]
+        for gradient in (by_score, expected[1])
+    ]
+    torch.testing.assert_close(value, expected[0], rtol=1e-10, atol=1e-10)
+    for one, other in zip(*by_group, strict=True):
+        assert one == pytest.approx(other, rel=1e-10, abs=1e-10)
+
+
 @pytest.mark.parametrize("data", [ONE_TARGET, RAGGED], ids=["one target", "ragged targets"])
 @six_losses
 def test_single_precision(level, comparison, data):
@@ -792,6 +833,26 @@ def test_bad_options(options, message):
 def test_bad_options_of_the_module(options, message):
     with pytest.raises(ValueError, match=message):
         ClassRectificationLoss([70, 40, 30, 20], **options)
+
+
+@pytest.mark.parametrize(
+    "weight", [[1.0, 1.0], [[1.0, 2.0, 1.0], [1.0, 1.0]], [-1.0, 1.0, 1.0], [0.0, 0.0, 0.0], []]
+)
+def test_a_class_weight_that_does_not_fit(weight):
+    with pytest.raises(ValueError, match=r"class_weight must .*; got "):
+        ClassRectificationLoss([70, 40, 30], class_weight=weight)
+
+
+@pytest.mark.parametrize("counts", [[], [[]], 3, [5]], ids=str)
+def test_class_counts_that_do_not_fit(counts):
+    with pytest.raises(ValueError, match=r"(?s)class.counts must .*; got "):
+        ClassRectificationLoss(counts)
+
+
+@pytest.mark.parametrize("rho", [0.0, -0.5, 1.5, "half"])
+def test_a_rho_of_minority_classes_that_does_not_fit(rho):
+    with pytest.raises(ValueError, match=r"rho must be a number in \(0, 1\]; got "):
+        minority_classes(torch.tensor([3, 7]), rho)
 
 
 def test_instance_level_asks_for_features():

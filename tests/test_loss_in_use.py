@@ -6,7 +6,7 @@ import torch
 
 from sk_crl import CRLClassifier
 from sk_crl._layout import _pad_index
-from sk_crl.loss import ClassRectificationLoss, class_rectification
+from sk_crl.loss import ClassRectificationLoss, PreparedLabels, class_rectification
 from sk_crl.training._validation import validate
 
 COUNTS = [[90, 10], [50, 30, 20]]
@@ -92,9 +92,12 @@ def test_a_batch_size_of_zero():
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
-@pytest.mark.parametrize("level", ["class", "instance"])
-def test_compiles_as_one_graph(level):
-    loss = ClassRectificationLoss(COUNTS, level=level)
+@pytest.mark.parametrize(
+    "settings", [{}, {"kappa": 3}, {"level": "instance"}], ids=["class", "few hard", "instance"]
+)
+def test_compiles_as_one_graph(settings):
+    """Also a check of the shapes that no label decides, which accelerators work with."""
+    loss = ClassRectificationLoss(COUNTS, **settings)
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager", dynamic=True)
     for n_samples in (30, 33):
         features = torch.linspace(-1, 1, n_samples * 4).view(n_samples, 4).sin()
@@ -120,4 +123,5 @@ def test_prepared_in_single_precision_computed_in_double():
     scores, targets = batch()
     loss = ClassRectificationLoss(COUNTS, alpha=0.5)
     (labels,) = loss.prepare(targets, batch_size=30)
+    assert isinstance(labels, PreparedLabels)
     torch.testing.assert_close(loss.compute(scores.double(), labels).float(), loss(scores, targets))

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize as unit_norm
 
 from sk_crl.loss._comparison import Pairs, Tangent
-from sk_crl.loss._profile import Profile
+from sk_crl.loss._profile import Places, Profile
 
 
-def anchors_of(profile: Profile) -> Tensor:
-    """List the sample in every place of a profile, ``(n_targets, n_places)``."""
-    return profile.run.argsort(dim=1, stable=True)[:, : profile.classes.shape[1]]
+class InstanceLevelLabels(NamedTuple):
+    """What instance-level rectification needs to know of the labels.
+
+    Attributes
+    ----------
+    codes : Tensor of int64, shape (n_targets, n_samples)
+        The class of each sample, -1 where it is missing.
+    anchors : Tensor of int64, shape (n_targets, n_places)
+        The anchors; any sample in a place that none fills.
+    is_anchor : Tensor of bool, shape (n_targets, n_places)
+        Whether an anchor fills the place.
+    n_negatives : Tensor of int64, shape (n_targets, n_places)
+        Number of each anchor's hard negatives.
+    n_triplets : Tensor of int64, shape (n_targets,)
+        Number of triplets of all anchors together.
+    """
+
+    codes: Tensor
+    anchors: Tensor
+    is_anchor: Tensor
+    n_negatives: Tensor
+    n_triplets: Tensor
+
+    @classmethod
+    def from_profile(cls, profile: Profile) -> InstanceLevelLabels:
+        """Settle all that a profile settles."""
+        places = Places.from_profile(profile)
+        is_anchor = places.size > 0
+        is_member = profile.codes[:, None] == profile.classes[..., None]
+        is_member &= (profile.size > 0)[..., None]
+        # Anchors by their group, the others behind them.
+        n_groups = profile.classes.shape[1]
+        group = torch.where(is_member.any(1), is_member.byte().argmax(1), n_groups)
+        return cls(
+            codes=profile.codes,
+            anchors=group.argsort(dim=1, stable=True)[:, : places.group.shape[1]],
+            is_anchor=is_anchor,
+            n_negatives=profile.n_negatives.gather(1, places.group) * is_anchor,
+            n_triplets=profile.n_triplets,
+        )
 
 
 def feature_distances(features: Tensor, anchors: Tensor, normalize: bool) -> Tensor:
@@ -46,8 +84,7 @@ def feature_distances(features: Tensor, anchors: Tensor, normalize: bool) -> Ten
 
 def rectify_instance_level(
     distances: Tensor,
-    anchors: Tensor,
-    profile: Profile,
+    labels: InstanceLevelLabels,
     kappa: int | None,
     compare: Callable[[Pairs], Tangent],
 ) -> tuple[Tensor, Tensor]:
@@ -60,10 +97,8 @@ def rectify_instance_level(
     ----------
     distances : Tensor of shape (n_targets, n_places, n_samples)
         Distance of every anchor to every sample of the batch.
-    anchors : Tensor of int64, shape (n_targets, n_places)
-        The anchors.
-    profile : Profile
-        The labels' profile.
+    labels : InstanceLevelLabels
+        The labels.
     kappa : int or None
         Hard samples of each kind, None for all.
     compare : callable
@@ -78,27 +113,29 @@ def rectify_instance_level(
     """
     n_places, n_samples = distances.shape[1:]
     kappa = n_samples if kappa is None else kappa
-    is_anchor = (profile.size > 0)[..., None]
-    same = profile.classes[..., None] == profile.codes[:, None]
-    itself = anchors[..., None] == torch.arange(n_samples, device=anchors.device)
-    fellow = same & ~itself & is_anchor
-    rival = ~same & (profile.codes >= 0)[:, None] & is_anchor
+    is_anchor = labels.is_anchor[..., None]
+    is_same = labels.codes.gather(1, labels.anchors)[..., None] == labels.codes[:, None]
+    is_itself = labels.anchors[..., None] == torch.arange(n_samples, device=distances.device)
+    is_positive = is_same & ~is_itself & is_anchor
+    is_negative = ~is_same & (labels.codes >= 0)[:, None] & is_anchor
 
-    farthest = distances.masked_fill(~fellow, -torch.inf).topk(min(kappa, n_places), dim=2)
-    nearest = distances.masked_fill(~rival, torch.inf).topk(
+    hard_positives = distances.masked_fill(~is_positive, -torch.inf).topk(
+        min(kappa, n_places), dim=2
+    )
+    hard_negatives = distances.masked_fill(~is_negative, torch.inf).topk(
         min(kappa, n_samples), dim=2, largest=False
     )
-    is_positive = farthest.values > -torch.inf
-    n_triplets = profile.n_triplets.clamp(min=1).to(distances.dtype)
+    counts = hard_positives.values > -torch.inf
+    n_triplets = labels.n_triplets.clamp(min=1).to(distances.dtype)
     tangent = compare(
         Pairs(
-            farthest.values.masked_fill(~is_positive, 0),
-            is_positive / n_triplets[:, None, None],
-            nearest.values,
-            profile.n_negatives,
+            hard_positives.values.masked_fill(~counts, 0),
+            counts / n_triplets[:, None, None],
+            hard_negatives.values,
+            labels.n_negatives,
         )
     )
     gradient = torch.zeros_like(distances)
-    gradient.scatter_add_(2, farthest.indices, tangent.by_positive)
-    gradient.scatter_add_(2, nearest.indices, tangent.by_negative)
+    gradient.scatter_add_(2, hard_positives.indices, tangent.by_positive)
+    gradient.scatter_add_(2, hard_negatives.indices, tangent.by_negative)
     return tangent.intercept, gradient

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,39 +13,23 @@ from torch.nn.functional import cross_entropy
 from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
-from sk_crl.loss._class_level import ClassLevelLabels
-from sk_crl.loss._profile import Profile
-from sk_crl.loss._rectification import (
-    NEVER,
-    Rectification,
+from sk_crl.loss._inputs import (
     by_class,
+    check_alpha,
+    check_class_weight,
     check_features,
+    check_sample_weight,
     check_scores,
     check_targets,
+    pad_scores,
+    per_target,
 )
+from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
+from sk_crl.loss._rectification import Rectification
+
+__all__ = ["ClassRectificationLoss", "PreparedLabels"]
 
 RECTIFY = ("unadjusted", "adjusted")
-
-
-class PreparedLabels(NamedTuple):
-    """What the labels of a batch say, the scores aside.
-
-    Attributes
-    ----------
-    known : Tensor of int64, shape (n_samples * n_targets,)
-        Class of each sample for each target, 0 where it is missing.
-    weight : Tensor of shape (n_samples * n_targets,)
-        Weight of their cross-entropies in the loss, 0 where the label is missing.
-    slope : Tensor of shape (n_targets, 1, n_samples)
-        Less that weight: the derivative of the loss by the log-probability of each label.
-    rectified : ClassLevelLabels, Profile or None
-        What rectification needs to know; None where nothing is rectified.
-    """
-
-    known: Tensor
-    weight: Tensor
-    slope: Tensor
-    rectified: ClassLevelLabels | Profile | None
 
 
 class ClassRectificationLoss(nn.Module):
@@ -65,8 +47,9 @@ class ClassRectificationLoss(nn.Module):
         Number of samples of every class in the *training set*, for one target or for each.
     eta : float, default=0.5
         Weight of class rectification per unit of imbalance.
-    alpha : float, optional
-        Weight of class rectification in [0, 1], instead of :math:`\eta \Omega`.
+    alpha : float or sequence of float, optional
+        Weight of class rectification in [0, 1], instead of :math:`\eta \Omega`, for all targets or
+        for each.
     kappa : int or None, default=25
         Hard positives and hard negatives per anchor; this and the next seven as in
         `class_rectification`.
@@ -106,7 +89,7 @@ class ClassRectificationLoss(nn.Module):
     Raises
     ------
     ValueError
-        For a setting outside its range; in `forward`, for tensors whose shapes do not fit.
+        For a setting outside its range, and for class counts or weights that do not fit.
 
     Examples
     --------
@@ -129,13 +112,16 @@ class ClassRectificationLoss(nn.Module):
     """
 
     omega: Tensor
+    class_weight: Tensor | None
+    _alpha: Tensor
+    _adjustment: Tensor
 
     def __init__(
         self,
         class_counts: Sequence[float] | Sequence[Sequence[float]],
         *,
         eta: float = 0.5,
-        alpha: float | None = None,
+        alpha: float | Sequence[float] | None = None,
         kappa: int | None = 25,
         rho: float = 0.5,
         level: str = "class",
@@ -150,14 +136,13 @@ class ClassRectificationLoss(nn.Module):
     ):
         super().__init__()
         check_real("eta", eta, 0, math.inf, "[)")
-        if alpha is not None:
-            check_real("alpha", alpha, 0, 1)
         check_real("tau", tau, 0, math.inf, "[)")
         check_choice("rectify", rectify, RECTIFY)
         self.rectification = Rectification(
             kappa, rho, level, comparison, margin, scope, normalize, bins
         )
-        distributions = [ClassDistribution.from_counts(c) for c in _per_target(class_counts)]
+        counts = per_target("class_counts", class_counts)
+        distributions = [ClassDistribution.from_counts(c) for c in counts]
         self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
         self.tau = tau
         self.rectify = rectify
@@ -165,10 +150,13 @@ class ClassRectificationLoss(nn.Module):
         omega = torch.tensor([d.omega for d in distributions])
         self.register_buffer("omega", omega, persistent=False)
         self.register_buffer("_alpha", torch.zeros_like(omega), persistent=False)
-        self.alpha = [d.alpha(eta) if alpha is None else alpha for d in distributions]
+        self.alpha = [d.alpha(eta) for d in distributions] if alpha is None else alpha
         adjustment = self._padded([tau * d.log_prior for d in distributions])
         self.register_buffer("_adjustment", adjustment, persistent=False)
-        self.register_buffer("class_weight", self._checked_weight(class_weight), persistent=False)
+        weight = None
+        if class_weight is not None:
+            weight = self._padded(check_class_weight(class_weight, self.layout))
+        self.register_buffer("class_weight", weight, persistent=False)
 
     @property
     def alpha(self) -> Tensor:
@@ -176,17 +164,11 @@ class ClassRectificationLoss(nn.Module):
         return self._alpha.clone()
 
     @alpha.setter
-    def alpha(self, alpha: float | Sequence[float]) -> None:
-        alpha = torch.as_tensor(alpha, dtype=self._alpha.dtype, device="cpu")
-        n_targets = self.layout.n_targets
-        if alpha.shape not in ((), (n_targets,)) or not ((alpha >= 0) & (alpha <= 1)).all():
-            raise ValueError(
-                f"alpha must be a number in [0, 1], or {n_targets} of them, one for every target; "
-                f"got {alpha.tolist()}."
-            )
+    def alpha(self, alpha: Tensor | float | Sequence[float]) -> None:
+        given = check_alpha(alpha, self.layout)
         # Known to the host, so that no step has to ask the device whether it rectifies at all.
-        self._rectifies = bool(alpha.any())
-        self._alpha = alpha.expand(n_targets).clone().to(self._alpha.device)
+        self._rectifies = bool(given.any())
+        self._alpha = given.to(self._alpha)
 
     @property
     def needs_features(self) -> bool:
@@ -218,6 +200,12 @@ class ClassRectificationLoss(nn.Module):
         -------
         Tensor
             The loss, a scalar.
+
+        Raises
+        ------
+        ValueError
+            For tensors whose shapes do not fit, for a code that is no class of its target, and for
+            missing features.
         """
         scores = check_scores(scores, self.layout)
         targets = check_targets(targets, len(scores), self.layout)
@@ -255,22 +243,22 @@ class ClassRectificationLoss(nn.Module):
         -------
         list of PreparedLabels
             One for every batch.
+
+        Raises
+        ------
+        ValueError
+            For a batch size below 1, tensors whose shapes do not fit, and a code that is no class
+            of its target.
         """
         check_integer("batch_size", batch_size, 1)
         codes = check_targets(targets, len(targets), self.layout)
         if sample_weight is not None:
-            if sample_weight.shape != (len(codes),):
-                raise ValueError(
-                    f"sample_weight must have shape ({len(codes)},), one for every sample; got "
-                    f"shape {tuple(sample_weight.shape)}."
-                )
+            check_sample_weight(sample_weight, len(codes))
             codes = codes.masked_fill(sample_weight[:, None] <= 0, -1)
-        weight = self._sample_weight(codes, sample_weight).to(dtype)
-        n_full = len(codes) // batch_size * batch_size
-        return [
-            *self._prepare_even(codes[:n_full], weight[:n_full], batch_size),
-            *self._prepare_even(codes[n_full:], weight[n_full:], len(codes) - n_full),
-        ]
+        weight = weigh(codes, sample_weight, self.class_weight, self._alpha.dtype).to(dtype)
+        rectification = self.rectification if self._rectifies else None
+        factor = (1 - self._alpha).to(dtype)
+        return prepare_batches(codes, weight, factor, batch_size, rectification, self.layout)
 
     def compute(
         self, scores: Tensor, labels: PreparedLabels, features: Tensor | None = None
@@ -290,92 +278,45 @@ class ClassRectificationLoss(nn.Module):
         -------
         Tensor
             The loss, a scalar.
+
+        Raises
+        ------
+        ValueError
+            For tensors whose shapes do not fit, and for missing features.
         """
         layout = self.layout
-        scores = layout.pad(check_scores(scores, layout), fill=NEVER)
+        scores = pad_scores(check_scores(scores, layout), layout)
         adjusted = scores + self._adjustment.to(scores.dtype) if self.tau else scores
         if labels.rectified is None and not self.needs_features:
-            return self._cross_entropy(adjusted, labels)
+            return _cross_entropy(adjusted, labels)
         if self.needs_features:
             features = check_features(features, len(scores), layout)
-        shown = scores if self.rectify == "unadjusted" else adjusted
-        log_probabilities = by_class(shown).log_softmax(1)
-        given, intercept, slope = self.rectification.tangent(
+        rectified_scores = scores if self.rectify == "unadjusted" else adjusted
+        log_probabilities = by_class(rectified_scores).log_softmax(1)
+        compared, intercept, slope = self.rectification.tangent(
             log_probabilities, labels.rectified, features, layout
         )
         alpha = self._alpha.to(slope.dtype)
         slope = slope * alpha[:, None, None]
         constant = (intercept * alpha).sum()
-        if given is log_probabilities and shown is adjusted:
+        if compared is log_probabilities and rectified_scores is adjusted:
             # Cross-entropy is linear in the same log-probabilities: one sum for both terms.
-            slope = slope.scatter_add_(1, labels.rectified.known, labels.slope.to(slope.dtype))
-            return (given * slope).sum() + constant
-        return self._cross_entropy(adjusted, labels) + (given * slope).sum() + constant
+            by_label = -labels.weight[:, None].to(slope.dtype)
+            slope = slope.scatter_add_(1, labels.codes[:, None], by_label)
+            return (compared * slope).sum() + constant
+        return _cross_entropy(adjusted, labels) + (compared * slope).sum() + constant
 
-    def _cross_entropy(self, scores: Tensor, labels: PreparedLabels) -> Tensor:
-        """Compute the cross-entropy part; `scores` are padded, (n_samples, n_targets, widest)."""
-        surprise = cross_entropy(scores.flatten(0, 1), labels.known, reduction="none")
-        # Not by matrix product, which autocast would take to half precision.
-        return (surprise * labels.weight.to(surprise.dtype)).sum()
-
-    def _sample_weight(self, codes: Tensor, sample_weight: Tensor | None) -> Tensor:
-        """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
-        weight = (codes >= 0).to(self._alpha.dtype)
-        if sample_weight is not None:
-            weight = weight * sample_weight[:, None]
-        if self.class_weight is not None:
-            by_class = self.class_weight.t().gather(0, codes.clamp(min=0))
-            weight = weight * by_class
-        return weight
-
-    def _prepare_even(
-        self, codes: Tensor, weight: Tensor, batch_size: int
-    ) -> Iterator[PreparedLabels]:
-        """Prepare batches of one size; `codes` and `weight` are (n_samples, n_targets)."""
-        if not len(codes):
-            return
-        n_targets = codes.shape[1]
-        codes, weight = codes.unflatten(0, (-1, batch_size)), weight.unflatten(0, (-1, batch_size))
-        # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
-        total = weight.sum(1, keepdim=True)
-        factor = (1 - self._alpha).to(weight.dtype)
-        weight = weight * (factor / total.masked_fill(total == 0, 1))
-        rectified = itertools.repeat(None)
-        if self._rectifies:
-            # Batches become further targets, so that all are prepared in one go.
-            rows = codes.transpose(1, 2).flatten(0, 1)
-            labels = self.rectification.prepare(rows, self.layout, weight.dtype)
-            if labels is not None:
-                columns = (column.split(n_targets) for column in labels)
-                rectified = map(labels._make, zip(*columns, strict=True))
-        known = codes.clamp(min=0).flatten(1)
-        slope = -weight.transpose(1, 2)[:, :, None]
-        yield from map(
-            PreparedLabels, known.unbind(), weight.flatten(1).unbind(), slope.unbind(), rectified
-        )
-
-    def _padded(self, per_target: list[np.ndarray]) -> Tensor:
+    def _padded(self, rows: list[np.ndarray]) -> Tensor:
         """Lay one row of numbers for every target out as (n_targets, widest), float32."""
-        flat = torch.as_tensor(np.concatenate(per_target), dtype=torch.float32)
+        flat = torch.as_tensor(np.concatenate(rows), dtype=torch.float32)
         return self.layout.pad(flat[None], fill=0.0)[0]
 
-    def _checked_weight(self, class_weight) -> Tensor | None:
-        """Check the class weights and lay them out."""
-        if class_weight is None:
-            return None
-        weights = [np.asarray(w, dtype=np.float64) for w in _per_target(class_weight)]
-        if tuple(map(len, weights)) != self.layout.n_classes:
-            raise ValueError(
-                f"class_weight must have one weight for every class, {self.layout.n_classes}; got "
-                f"{tuple(map(len, weights))}."
-            )
-        if not all((np.isfinite(w) & (w >= 0)).all() for w in weights):
-            got = [w.tolist() for w in weights]
-            raise ValueError(f"class_weight must be finite and non-negative; got {got}.")
-        return self._padded(weights)
 
-
-def _per_target(values) -> list:
-    """Make a list of one of a single target's row."""
-    values = list(values)
-    return values if np.ndim(values[0]) else [values]
+def _cross_entropy(scores: Tensor, labels: PreparedLabels) -> Tensor:
+    """Compute the cross-entropy part; `scores` are padded, (n_samples, n_targets, widest)."""
+    if scores.shape[1] == 1:  # its rows lie as they should: nothing to copy
+        surprise = cross_entropy(scores[:, 0], labels.codes[0], reduction="none")[None]
+    else:
+        surprise = cross_entropy(by_class(scores), labels.codes, reduction="none")
+    # Not by matrix product, which autocast would take to half precision.
+    return (surprise * labels.weight.to(surprise.dtype)).sum()

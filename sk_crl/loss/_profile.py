@@ -1,4 +1,4 @@
-"""Which classes of a batch are rectified (Eq. 3)."""
+"""Which classes of a batch are rectified, and where their anchors stand (Eq. 3)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from sk_crl._checks import check_real
 
 # Counts are whole numbers, so a budget this close below one of them is that number, computed with
 # a rounding error: 0.29 * 100 is 28.999999999999996.
@@ -31,6 +33,11 @@ def minority_classes(counts: Tensor, rho: float = 0.5) -> Tensor:
     Tensor of bool, shape (..., n_classes)
         True for the minority classes that have two samples or more.
 
+    Raises
+    ------
+    ValueError
+        Where `rho` is no number in (0, 1].
+
     Examples
     --------
     >>> import torch
@@ -38,6 +45,7 @@ def minority_classes(counts: Tensor, rho: float = 0.5) -> Tensor:
     >>> minority_classes(torch.tensor([60, 0, 25, 14, 1]))
     tensor([False, False,  True,  True, False])
     """
+    check_real("rho", rho, 0, 1, "(]")
     budget = counts.sum(-1, keepdim=True).double() * rho + _ROUNDING
     size, order = counts.sort(dim=-1, stable=True)
     affordable = (size.cumsum(-1) <= budget) & (size >= 2)
@@ -55,38 +63,38 @@ def reads_are_free(tensor: Tensor) -> bool:
 
 
 class Profile(NamedTuple):
-    """The anchors of a batch, as its labels alone settle them.
+    """What the labels of a batch say about who is compared with whom.
 
-    Anchors stand in *places*: those of one class in a run, the runs by class, and after the last
-    anchor the places of that target which no anchor fills. On a CPU there are as many places as the
-    target with the most anchors needs. Elsewhere there are as many as anchors are possible, so that
-    no shape depends on the labels and an accelerator never waits for the host.
+    On a CPU there is room for as many anchor classes and anchors as the target with the most has.
+    Elsewhere there is room for as many as are possible, so that no shape depends on the labels and
+    an accelerator never waits for the host.
 
     Attributes
     ----------
     codes : Tensor of int64, shape (n_targets, n_samples)
         The class of each sample, -1 where it is missing.
-    run : Tensor of int64, shape (n_targets, n_samples)
-        The run each sample stands in: its class, or `n_classes` for a sample that is no anchor.
-    classes : Tensor of int64, shape (n_targets, n_places)
-        The class of each place's anchor.
-    size : Tensor of int64, shape (n_targets, n_places)
-        Number of samples of that class, 0 in a place without anchor.
-    rank : Tensor of int64, shape (n_targets, n_places)
-        How many places of the run come before.
-    n_negatives : Tensor of int64, shape (n_targets, n_places)
-        Number of hard negatives, 0 in a place without anchor.
+    classes : Tensor of int64, shape (n_targets, n_anchor_classes)
+        The classes whose samples are anchors.
+    size : Tensor of int64, shape (n_targets, n_anchor_classes)
+        Number of samples of each, 0 where a target has fewer anchor classes.
+    n_negatives : Tensor of int64, shape (n_targets, n_anchor_classes)
+        Number of their hard negatives.
     n_triplets : Tensor of int64, shape (n_targets,)
         Number of triplets of all anchors together.
+    most_anchors : int
+        How many anchors a target can have.
     """
 
     codes: Tensor
-    run: Tensor
     classes: Tensor
     size: Tensor
-    rank: Tensor
     n_negatives: Tensor
     n_triplets: Tensor
+    most_anchors: int
+
+    def largest(self) -> int:
+        """Bound the samples of an anchor class; on a CPU count the largest."""
+        return int(self.size.max()) if reads_are_free(self.size) else self.most_anchors
 
 
 def profile_labels(
@@ -113,29 +121,62 @@ def profile_labels(
     """
     n_targets, n_samples = codes.shape
     # Missing labels are counted in a column of their own, the last.
-    column = torch.where(codes < 0, n_classes, codes)
     counts = codes.new_zeros(n_targets, n_classes + 1)
-    counts.scatter_add_(1, column, torch.ones_like(column))
-    counts[:, -1] = 0
+    counts.scatter_add_(1, torch.where(codes < 0, n_classes, codes), torch.ones_like(codes))
+    counts = counts[:, :-1]
     rectified = counts >= 2 if scope == "all" else minority_classes(counts, rho)
 
     sizes = counts * rectified
-    ends = sizes.cumsum(1)
-    n_places = most_anchors(n_samples, rho, scope)
+    most = most_anchors(n_samples, rho, scope)
+    n_anchor_classes = min(n_classes, most // 2)
     if reads_are_free(codes):
-        n_places = int(ends[:, -1].max())
-    places = torch.arange(n_places, device=codes.device)
-    places = places.expand(n_targets, -1).contiguous()
-    run = torch.searchsorted(ends, places, right=True).clamp(max=n_classes)
-    size = sizes.gather(1, run)
-    n_rivals = (counts.sum(1, keepdim=True) - size) * (size > 0)
-    n_positives, n_negatives = ((n.clamp(0, kappa)) for n in (size - 1, n_rivals))
+        n_anchor_classes = int((sizes > 0).sum(1).max())
+    size, classes = sizes.topk(n_anchor_classes, dim=1)
+    n_others = (counts.sum(1, keepdim=True) - size) * (size > 0)
+    n_positives, n_negatives = (n.clamp(0, kappa) for n in (size - 1, n_others))
     return Profile(
         codes=codes,
-        run=torch.where(rectified.gather(1, column), codes, n_classes),
-        classes=run.clamp(max=n_classes - 1),
+        classes=classes,
         size=size,
-        rank=places - (ends - sizes).gather(1, run),
         n_negatives=n_negatives,
-        n_triplets=(n_positives * n_negatives).sum(1),
+        n_triplets=(size * n_positives * n_negatives).sum(1),
+        most_anchors=most,
     )
+
+
+class Places(NamedTuple):
+    """Where the anchors of a target stand in a row, those of one class side by side.
+
+    Behind the last anchor of a target stand places that no anchor fills.
+
+    Attributes
+    ----------
+    group : Tensor of int64, shape (n_targets, n_places)
+        Which of the target's anchor classes the anchor in each place is of.
+    rank : Tensor of int64, shape (n_targets, n_places)
+        How many anchors of its class stand before it.
+    size : Tensor of int64, shape (n_targets, n_places)
+        Number of samples of its class, 0 in a place that no anchor fills.
+    """
+
+    group: Tensor
+    rank: Tensor
+    size: Tensor
+
+    @classmethod
+    def from_profile(cls, profile: Profile, most_per_class: int | None = None) -> Places:
+        """Line anchors up, at most so many of each class."""
+        size = profile.size.clamp(0, most_per_class)
+        ends = size.cumsum(1)
+        n_places = profile.most_anchors
+        if reads_are_free(size):
+            n_places = int(ends[:, -1].max())
+        elif most_per_class is not None:
+            n_places = min(n_places, size.shape[1] * most_per_class)
+        places = torch.arange(n_places, device=size.device).expand(len(size), -1).contiguous()
+        group = torch.searchsorted(ends, places, right=True).clamp(max=size.shape[1] - 1)
+        return cls(
+            group=group,
+            rank=places - (ends - size).gather(1, group),
+            size=profile.size.gather(1, group).masked_fill(places >= ends[:, -1:], 0),
+        )

@@ -21,14 +21,19 @@ from sk_crl.loss._comparison import (
     distribution_comparison,
     relative_comparison,
 )
-from sk_crl.loss._instance_level import anchors_of, feature_distances, rectify_instance_level
-from sk_crl.loss._profile import Profile, profile_labels, reads_are_free
+from sk_crl.loss._inputs import by_class, check_features, check_scores, check_targets, pad_scores
+from sk_crl.loss._instance_level import (
+    InstanceLevelLabels,
+    feature_distances,
+    rectify_instance_level,
+)
+from sk_crl.loss._profile import profile_labels
 
-# The score of a class that a target does not have: its probability is 0, its logarithm finite.
-NEVER = -1e30
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
+
+RectifiedLabels = ClassLevelLabels | InstanceLevelLabels
 
 
 @dataclass(frozen=True)
@@ -77,32 +82,33 @@ class Rectification:
 
     def prepare(
         self, codes: Tensor, layout: ColumnLayout, dtype: torch.dtype
-    ) -> ClassLevelLabels | Profile | None:
+    ) -> RectifiedLabels | None:
         """Prepare labels, (n_targets, n_samples); None where there are no anchors."""
         profile = profile_labels(codes, layout.widest, self.rho, self.scope, self.kappa)
         if not profile.classes.shape[1]:
             return None
-        if self.level == "class":
-            return ClassLevelLabels.from_profile(profile, self.kappa, dtype)
-        return profile
+        if self.level == "instance":
+            return InstanceLevelLabels.from_profile(profile)
+        collapse = self.comparison == "relative"
+        return ClassLevelLabels.from_profile(profile, self.kappa, dtype, collapse)
 
     def tangent(
         self,
         log_probabilities: Tensor,
-        labels: ClassLevelLabels | Profile | None,
+        labels: RectifiedLabels | None,
         features: Tensor | None,
         layout: ColumnLayout,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute every target's loss as a linear function of what it compares.
 
-        The loss of a target is ``intercept + (given * slope).sum()``: exact in value, and in its
+        The loss of a target is ``intercept + (compared * slope).sum()``: exact in value, and in its
         derivative because the intercept and the slope carry none.
 
         Parameters
         ----------
         log_probabilities : Tensor of shape (n_targets, widest, n_samples)
             Logarithms of the softmax probabilities, finite.
-        labels : ClassLevelLabels, Profile or None
+        labels : ClassLevelLabels, InstanceLevelLabels or None
             The labels, from `prepare`.
         features : Tensor of shape (n_samples, n_features) or (n_samples, n_targets, n_features)
             Features for the instance level, shared by the targets or one per target.
@@ -111,35 +117,29 @@ class Rectification:
 
         Returns
         -------
-        given : Tensor of shape (n_targets, ..., ...)
+        compared : Tensor of shape (n_targets, ..., ...)
             The log-probabilities or, at instance level, distances, with their graph.
         intercept : Tensor of shape (n_targets,)
-            The loss where `given` is 0.
-        slope : Tensor of the shape of `given`
+            The loss where `compared` is 0.
+        slope : Tensor of the shape of `compared`
             Its derivatives.
         """
-        at_class_level = self.level == "class"
-        if labels is None:
-            given = (
-                log_probabilities
-                if at_class_level
-                else features.sum().expand(layout.n_targets, 1, 1)
-            )
-            return given, given.new_zeros(layout.n_targets), torch.zeros_like(given)
-        if not at_class_level:
-            anchors = anchors_of(labels)
-            given = feature_distances(features, anchors, self.normalize)
-            compare = self._comparison(layout, given)
+        if isinstance(labels, ClassLevelLabels):
+            compare = self._comparison(layout, log_probabilities)
             with _no_graph():
-                return given, *rectify_instance_level(given, anchors, labels, self.kappa, compare)
-        compare = self._comparison(layout, log_probabilities)
-        with _no_graph():
-            probabilities = log_probabilities.exp()
-            intercept, slope = rectify_class_level(probabilities, labels, compare)
-            # The chain rule once more, p = exp(log p): to what cross-entropy is linear in, too.
-            slope = slope.mul_(probabilities)
-            intercept += (slope * (1 - log_probabilities)).sum((1, 2))
-        return log_probabilities, intercept, slope
+                tangent = rectify_class_level(log_probabilities, labels, compare)
+            return log_probabilities, *tangent
+        if isinstance(labels, InstanceLevelLabels):
+            assert features is not None  # checked with the scores
+            distances = feature_distances(features, labels.anchors, self.normalize)
+            compare = self._comparison(layout, distances)
+            with _no_graph():
+                tangent = rectify_instance_level(distances, labels, self.kappa, compare)
+            return distances, *tangent
+        compared = log_probabilities
+        if features is not None:
+            compared = features.sum().expand(layout.n_targets, 1, 1)
+        return compared, compared.new_zeros(layout.n_targets), torch.zeros_like(compared)
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -229,75 +229,11 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    log_probabilities = by_class(layout.pad(scores, fill=NEVER)).log_softmax(1)
+    log_probabilities = by_class(pad_scores(scores, layout)).log_softmax(1)
     labels = rectification.prepare(codes.t(), layout, scores.dtype)
-    given, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
+    compared, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
     # Inference tensors cannot be kept for the way back; their clones can.
-    return intercept + (given * slope.clone()).sum((1, 2))
-
-
-def by_class(padded: Tensor) -> Tensor:
-    """Lay padded scores out as (n_targets, widest, n_samples), a contiguous row for every class."""
-    return padded.permute(1, 2, 0).contiguous()
-
-
-def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:
-    """Check that scores have the layout's columns; widen half precision."""
-    if scores.ndim != 2 or scores.shape[1] != layout.n_columns:
-        raise ValueError(
-            f"scores must have shape (n_samples, {layout.n_columns}), a column for every class of "
-            f"n_classes={list(layout.n_classes)}; got shape {tuple(scores.shape)}."
-        )
-    return _at_least_float32(scores)
-
-
-def check_targets(targets: Tensor, n_samples: int, layout: ColumnLayout) -> Tensor:
-    """Check targets; return them as int64 of shape (n_samples, n_targets)."""
-    codes = targets[:, None] if targets.ndim == 1 and layout.n_targets == 1 else targets
-    expected = (n_samples, layout.n_targets)
-    if tuple(codes.shape) != expected or codes.is_floating_point():
-        raise ValueError(
-            f"targets must hold integer codes of shape {expected}"
-            + (f" or {expected[:1]}" if layout.n_targets == 1 else "")
-            + f"; got {targets.dtype} of shape {tuple(targets.shape)}."
-        )
-    codes = codes.long()
-    # Elsewhere than on a CPU, reading the labels would make the device and the host wait.
-    if reads_are_free(codes):
-        _check_codes(codes, layout)
-    return codes
-
-
-def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout) -> Tensor:
-    """Check features, shared or one for every target; widen half precision."""
-    expected = f"({n_samples}, d) or ({n_samples}, {layout.n_targets}, d)"
-    if features is None:
-        raise ValueError(
-            "level='instance' compares features; got features=None. Pass the input of the last "
-            f"linear layer, of shape {expected}, or use level='class'."
-        )
-    shared = features.ndim == 2 and features.shape[0] == n_samples
-    for_each = features.ndim == 3 and features.shape[0] == n_samples
-    if not (shared or (for_each and features.shape[1] == layout.n_targets)):
-        raise ValueError(f"features must have shape {expected}; got shape {tuple(features.shape)}.")
-    return _at_least_float32(features)
-
-
-def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
-    """Raise ValueError, naming the target, where a code is not a class of its target."""
-    limits = torch.tensor(layout.n_classes)
-    strange = (codes < -1) | (codes >= limits)
-    if strange.any():
-        sample, target = strange.nonzero()[0].tolist()
-        raise ValueError(
-            f"targets must be codes from 0 to {layout.n_classes[target] - 1} for target {target}, "
-            f"or -1 for a missing label; got {codes[sample, target].item()} for sample {sample}."
-        )
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    """Widen half precision: margins and hinges need the digits that float16 and bfloat16 lack."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    return intercept + (compared * slope.clone()).sum((1, 2))
 
 
 def _no_graph() -> AbstractContextManager:

@@ -1,0 +1,133 @@
+"""What the labels of a batch say, prepared for many batches at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sk_crl._layout import ColumnLayout
+from sk_crl.loss._class_level import ClassLevelLabels
+from sk_crl.loss._instance_level import InstanceLevelLabels
+from sk_crl.loss._rectification import Rectification, RectifiedLabels
+
+
+class PreparedLabels(NamedTuple):
+    """What the labels of a batch say, the scores aside; `ClassRectificationLoss.prepare` makes it.
+
+    Parameters
+    ----------
+    codes : Tensor of int64, shape (n_targets, n_samples)
+        Class of each sample for each target, 0 where it is missing.
+    weight : Tensor of shape (n_targets, n_samples)
+        Weight of their cross-entropies in the loss, 0 where the label is missing.
+    rectified : ClassLevelLabels, InstanceLevelLabels or None
+        What rectification needs to know; None where nothing is rectified.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl.loss import ClassRectificationLoss
+    >>> loss = ClassRectificationLoss(class_counts=[90, 10])
+    >>> first, last = loss.prepare(torch.tensor([0, 1, 0, -1, 1]), batch_size=3)
+    >>> last.codes
+    tensor([[0, 1]])
+    >>> loss.compute(torch.zeros(2, 2), last)
+    tensor(0.5391)
+    """
+
+    codes: Tensor
+    weight: Tensor
+    rectified: ClassLevelLabels | InstanceLevelLabels | None
+
+
+def weigh(
+    codes: Tensor, sample_weight: Tensor | None, class_weight: Tensor | None, dtype: torch.dtype
+) -> Tensor:
+    """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
+    weight = (codes >= 0).to(dtype)
+    if sample_weight is not None:
+        weight = weight * sample_weight[:, None]
+    if class_weight is not None:
+        weight = weight * class_weight.t().gather(0, codes.clamp(min=0))
+    return weight
+
+
+def prepare_batches(
+    codes: Tensor,
+    weight: Tensor,
+    factor: Tensor,
+    batch_size: int,
+    rectification: Rectification | None,
+    layout: ColumnLayout,
+) -> list[PreparedLabels]:
+    """Prepare batches of one size, and a last one that may be shorter.
+
+    Parameters
+    ----------
+    codes : Tensor of int64, shape (n_samples, n_targets)
+        The labels, checked.
+    weight : Tensor of shape (n_samples, n_targets)
+        Weights in the cross-entropy, 0 where the label is missing.
+    factor : Tensor of shape (n_targets,)
+        Weight of each target's cross-entropy beside its class rectification.
+    batch_size : int
+        Samples in a batch.
+    rectification : Rectification or None
+        The rectification to prepare for, if any.
+    layout : ColumnLayout
+        The targets' classes.
+
+    Returns
+    -------
+    list of PreparedLabels
+        One for every batch.
+    """
+    n_even = len(codes) // batch_size * batch_size
+    parts = (
+        (codes[:n_even], weight[:n_even], batch_size),
+        (codes[n_even:], weight[n_even:], len(codes) - n_even),
+    )
+    return [
+        prepared
+        for part_codes, part_weight, size in parts
+        if len(part_codes)
+        for prepared in _prepare_even(part_codes, part_weight, factor, size, rectification, layout)
+    ]
+
+
+def _prepare_even(
+    codes: Tensor,
+    weight: Tensor,
+    factor: Tensor,
+    batch_size: int,
+    rectification: Rectification | None,
+    layout: ColumnLayout,
+) -> Iterator[PreparedLabels]:
+    """Prepare batches of one size."""
+    # Batches become further targets, so that all are prepared in one go.
+    codes, weight = (
+        column.unflatten(0, (-1, batch_size)).transpose(1, 2).contiguous()
+        for column in (codes, weight)
+    )
+    rectified: Iterator[RectifiedLabels | None] = repeat(None)
+    if rectification is not None:
+        labels = rectification.prepare(codes.flatten(0, 1), layout, weight.dtype)
+        if labels is not None:
+            rectified = _split(labels, layout.n_targets)
+    # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
+    total = weight.sum(2, keepdim=True)
+    weight = weight * (factor[:, None] / total.masked_fill(total == 0, 1))
+    return map(PreparedLabels, codes.clamp(min=0).unbind(), weight.unbind(), rectified)
+
+
+def _split(labels: RectifiedLabels, n_targets: int) -> Iterator[RectifiedLabels]:
+    """Split labels into those of each batch; what is no tensor is common to all."""
+    columns = (
+        column.split(n_targets) if isinstance(column, Tensor) else repeat(column)
+        for column in labels
+    )
+    return (type(labels)(*column) for column in zip(*columns, strict=False))
