@@ -33,6 +33,12 @@ def check_real(name: str, value: Any, low: float, high: float, brackets: str = "
         raise ValueError(f"{name} must be a number in {interval}; got {value!r}.")
 
 
+def check_boolean(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False; got {value!r}.")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str | None, ...]) -> None:
     """Raise ValueError unless `value` is one of `choices`."""
     if not (value is None or isinstance(value, str)) or value not in choices:
@@ -75,8 +81,13 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
             f"sample_weight must have shape ({n_samples},), one number for every row of X; got "
             f"shape {weight.shape}."
         )
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("sample_weight must be finite and non-negative.")
+    strange = ~(np.isfinite(weight) & (weight >= 0))
+    if strange.any():
+        row = int(strange.argmax())
+        raise ValueError(
+            f"sample_weight must be finite and non-negative; got {weight[row]} at row {row}, and "
+            f"{strange.sum()} such weights in all."
+        )
     if not weight.any():
         raise ValueError("sample_weight must not be zero for all samples.")
     return weight

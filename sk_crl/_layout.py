@@ -64,6 +64,11 @@ class ColumnLayout:
         source, missing = _pad_index(self, columns.device)
         return columns[:, source].masked_fill(missing, fill)
 
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Turn (n, n_targets, widest) into (n, n_columns), leaving out cells without a class."""
+        flat = padded.flatten(1)
+        return flat if self.is_uniform else flat[:, _class_cells(self, padded.device)]
+
 
 @lru_cache(maxsize=128)
 @torch.inference_mode(False)  # what is cached must serve training, too
@@ -73,3 +78,10 @@ def _pad_index(layout: ColumnLayout, device: torch.device) -> tuple[Tensor, Tens
     code = torch.arange(layout.widest)[None, :]
     column = sizes.cumsum(0) - sizes + code.minimum(sizes - 1)
     return column.to(device), (code >= sizes).to(device)
+
+
+@lru_cache(maxsize=128)
+@torch.inference_mode(False)
+def _class_cells(layout: ColumnLayout, device: torch.device) -> Tensor:
+    """Place of every column among the padded cells, flattened."""
+    return (~_pad_index(layout, device)[1]).flatten().nonzero()[:, 0]
