@@ -12,18 +12,17 @@ from skorch.callbacks import EarlyStopping
 
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
-from sk_crl._layout import ColumnLayout
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.networks._build import ScoresAndFeatures, build_network
 from sk_crl.training import MONITORS
-from sk_crl.training._net import CRLNet, own_random_state
+from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
 
 if TYPE_CHECKING:
     from sk_crl._base import BaseCRL
 
-__all__ = ["make_loss", "make_net", "make_network", "own_random_state"]
+__all__ = ["make_loss", "make_net", "make_network"]
 
 
 def make_loss(
@@ -50,15 +49,16 @@ def make_loss(
     )
 
 
-def make_network(estimator: BaseCRL, layout: ColumnLayout) -> ScoresAndFeatures:
+def make_network(estimator: BaseCRL) -> ScoresAndFeatures:
     """Build the network, telling it of the data what it asks for."""
     told = {
         "n_features": int(np.prod(estimator._sample_shape)),
         "input_shape": estimator._sample_shape,
-        "n_classes": layout.n_classes[0] if layout.n_targets == 1 else layout.n_classes,
+        "n_classes": estimator._n_classes_told(),
     }
     network = build_network(estimator.module, told, estimator._prefixed("module__"))
-    return ScoresAndFeatures(network, layout.n_columns)
+    targets = estimator._targets
+    return ScoresAndFeatures(network, targets.layout, targets.titles)
 
 
 def make_net(
@@ -73,7 +73,12 @@ def make_net(
     if has_validation and estimator.early_stopping:
         monitor, less_is_better = MONITORS[estimator.monitor]
         stopping = EarlyStopping(
-            monitor, estimator.patience, 0, "abs", lower_is_better=less_is_better, load_best=True
+            monitor=monitor,
+            patience=estimator.patience,
+            threshold=0,
+            threshold_mode="abs",
+            lower_is_better=less_is_better,
+            load_best=True,
         )
         callbacks.append(("early_stopping", stopping))
     if estimator.verbose:
@@ -81,8 +86,6 @@ def make_net(
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
     removed = estimator.tau if estimator.logit_adjustment == "predict" else 0.0
     offsets = np.concatenate([-removed * d.log_prior for d in distributions])
-    # Class weights that the user names say what counts; those from counts are remedies.
-    chosen = isinstance(estimator.class_weight, dict)
     return CRLNet(
         network,
         criterion=loss,
@@ -92,8 +95,19 @@ def make_net(
         callbacks=callbacks,
         classes=np.arange(loss.layout.widest),
         predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),
-        validation_weight=loss.class_weight.cpu() if chosen else None,
+        validation_weight=_validation_weight(estimator, loss),
         train_split=None,
         verbose=0,
         **{f"optimizer__{name}": value for name, value in settings.items()},
     )
+
+
+def _validation_weight(estimator: BaseCRL, loss: ClassRectificationLoss) -> torch.Tensor | None:
+    """Say how much every class counts in validation: as much as a dict of weights says, else 1.
+
+    Weights that the user names say what counts; those from class counts are remedies.
+    """
+    named = [isinstance(weight, dict) for weight in estimator._class_weight_of_targets()]
+    if loss.class_weight is None or not any(named):
+        return None
+    return torch.where(torch.tensor(named)[:, None], loss.class_weight.cpu(), 1.0)

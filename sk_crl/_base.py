@@ -15,25 +15,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sk_crl._checks import (
-    check_choice,
     check_device,
     check_finite,
-    check_integer,
-    check_real,
     check_sample_weight,
     draw_seed,
 )
+from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
-from sk_crl._layout import ColumnLayout
-from sk_crl._parameters import PrefixedParameters, hide_kwargs
-from sk_crl._samples import Samples, as_tensors, from_array
+from sk_crl._labels import Labels
+from sk_crl._parameters import PrefixedParameters, replace_kwargs
+from sk_crl._samples import Samples
+from sk_crl._targets import Targets
+from sk_crl._training_parameters import check_parameters
+from sk_crl._validation_split import split_validation
+from sk_crl.loss import minority_classes
 from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 
 if TYPE_CHECKING:
+    from sk_crl.networks._build import ScoresAndFeatures
     from sk_crl.training._net import CRLNet
-
-LOGIT_ADJUSTMENTS = (None, "loss", "predict")
 
 
 class BaseCRL(PrefixedParameters, ABC):
@@ -41,13 +42,13 @@ class BaseCRL(PrefixedParameters, ABC):
 
     _prefixes = ("module__", "optimizer__")
 
-    @hide_kwargs
+    @replace_kwargs()
     def __init__(
         self,
         module: str | Callable[..., nn.Module] = "mlp",
         *,
         eta: float = 0.5,
-        alpha: float | None = None,
+        alpha: float | Sequence[float] | None = None,
         kappa: int | None = 25,
         rho: float = 0.5,
         level: str = "class",
@@ -113,28 +114,20 @@ class BaseCRL(PrefixedParameters, ABC):
     # What a kind of labels has to add.
 
     @abstractmethod
-    def _encode(self, y: Any, name: str = "y") -> NDArray[np.int64]:
-        """Turn labels into codes, (n_samples, n_targets), by the classes that are known."""
+    def _read_labels(self, y: Any, name: str = "y") -> Labels:
+        """Read labels, those of one target or of several."""
 
     @abstractmethod
-    def _learn_classes(self, y: Any) -> None:
-        """Set `classes_` from labels."""
+    def _read_classes(self, classes: Any) -> list[Labels]:
+        """Read the classes that `partial_fit` is given, those of every target."""
 
     @abstractmethod
-    def _check_same_classes(self, classes: Any) -> None:
-        """Raise ValueError unless `classes` are those known."""
+    def _class_weight_of_targets(self) -> list[str | dict | None]:
+        """Say which class weights every target has."""
 
     @abstractmethod
-    def _split(self, samples: Samples, seed: int) -> tuple[Samples, Samples]:
-        """Split validation samples off, stratified."""
-
-    @abstractmethod
-    def _class_weights(self, distributions: list[ClassDistribution]) -> list[NDArray] | None:
-        """Turn `class_weight` into a weight for every class of every target."""
-
-    @abstractmethod
-    def _layout(self) -> ColumnLayout:
-        """Say how the classes of all targets share the columns of the scores."""
+    def _n_classes_told(self) -> int | tuple[int, ...]:
+        """Say what a module is told of the number of classes."""
 
     @abstractmethod
     def _publish(self, distributions: list[ClassDistribution]) -> None:
@@ -145,111 +138,127 @@ class BaseCRL(PrefixedParameters, ABC):
     def _fit(self, X, y, sample_weight, X_val, y_val):
         """Validate, learn the classes, split validation data off, train."""
         with unchanged_on_error(self):
-            self._check_parameters()
+            check_parameters(self)
             before = self.net_ if self.warm_start and hasattr(self, "net_") else None
             if (X_val is None) != (y_val is None):
                 raise ValueError("X_val and y_val must be passed together; got only one of them.")
-            X, y, weight = self._validated(X, y, sample_weight, reset=before is None)
+            X, labels, weight = self._validated(X, y, sample_weight, reset=before is None)
             if before is None:
-                self._learn_classes(y)
-            samples = Samples(X, self._encode(y), weight)
+                self._targets = Targets.learn(labels)
+            samples = self._encoded(X, labels, weight)
             seed = draw_seed(self.random_state)
             distributions = self._distributions(samples)
             validation = None
             if X_val is not None:
-                X_val, y_val, weight = self._validated(X_val, y_val, None, reset=False, kind="_val")
-                validation = Samples(X_val, self._encode(y_val, "y_val"), weight)
+                X_val, labels, weight = self._validated(X_val, y_val, None, reset=False, of="_val")
+                validation = self._encoded(X_val, labels, weight, of="_val")
             elif self.early_stopping:
-                samples, validation = self._split(samples, seed)
+                samples, validation = split_validation(
+                    samples, self._targets, self.validation_fraction, seed
+                )
             self._train(samples, validation, distributions, seed, self.max_epochs, before)
         return self
 
     def _partial_fit(self, X, y, classes, sample_weight):
         """Train for one epoch on more data, whose classes count to those before."""
         with unchanged_on_error(self):
-            self._check_parameters()
+            check_parameters(self)
             before = getattr(self, "net_", None)
-            X, y, weight = self._validated(X, y, sample_weight, reset=before is None)
+            X, labels, weight = self._validated(X, y, sample_weight, reset=before is None)
             if before is None:
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: all the labels "
                         "that will ever occur."
                     )
-                self._learn_classes(classes)
+                self._targets = Targets.declare(self._read_classes(classes), labels)
             elif classes is not None:
-                self._check_same_classes(classes)
-            samples = Samples(X, self._encode(y), weight)
-            distributions = self._distributions(samples)
-            if before is not None:
-                distributions = [
-                    ClassDistribution(old.counts + new.counts)
-                    for old, new in zip(self._seen, distributions, strict=True)
-                ]
+                self._targets.check_same(self._read_classes(classes))
+            samples = self._encoded(X, labels, weight)
+            distributions = self._distributions(samples, None if before is None else self._seen)
             seed = draw_seed(self.random_state) if before is None else self._seed
             self._train(samples, None, distributions, seed, 1, before)
         return self
 
-    def _validated(self, X, y, sample_weight, *, reset: bool, kind: str = ""):
+    def _validated(self, X, y, sample_weight, *, reset: bool, of: str = ""):
         """Check samples; drop those of weight 0, which are as good as absent."""
-        X, y = self._validated_samples(X, y, reset=reset, kind=kind)
+        X = self._validated_samples(X, reset=reset, name=f"X{of}")
+        labels = self._read_labels(y, f"y{of}")
+        if len(labels) != len(X):
+            raise ValueError(
+                f"y{of} must have one row for every sample of X{of}; got {len(labels)} "
+                f"rows for {len(X)} samples."
+            )
         weight = check_sample_weight(sample_weight, len(X))
         if not weight.all():
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
-        return X, y, weight
+            X, labels, weight = X[weight > 0], labels.take(weight > 0), weight[weight > 0]
+        return X, labels, weight
 
-    def _validated_samples(self, X, y="no_validation", *, reset: bool, kind: str = ""):
-        """Check X, and y if it is given; X comes back in float32 and C order."""
+    def _validated_samples(self, X, *, reset: bool, name: str = "X") -> NDArray[np.float32]:
+        """Check X; it comes back in float32 and C order."""
         with np.errstate(over="ignore"):  # what float32 cannot hold is found below
-            checked = validate_data(
+            values = validate_data(
                 self,
                 X,
-                y,
                 reset=reset,
                 dtype=np.float32,
                 order="C",
                 allow_nd=True,
                 ensure_all_finite=False,
             )
-        values = checked if isinstance(y, str) else checked[0]
         names = getattr(self, "feature_names_in_", None)
-        check_finite(f"X{kind}", values, names, type(self).__name__)
+        check_finite(name, values, names, type(self).__name__)
         if reset:
             self._sample_shape = values.shape[1:]
         elif values.shape[1:] != self._sample_shape:
             raise ValueError(
-                f"X has samples of shape {values.shape[1:]}, but {type(self).__name__} was fitted "
-                f"with samples of shape {self._sample_shape}."
+                f"{name} has samples of shape {values.shape[1:]}, but {type(self).__name__} was "
+                f"fitted with samples of shape {self._sample_shape}."
             )
-        return checked
+        return values
 
-    def _check_parameters(self) -> None:
-        """Check the parameters of training; the loss checks its own."""
-        check_choice("logit_adjustment", self.logit_adjustment, LOGIT_ADJUSTMENTS)
-        if self.rectify == "adjusted" and self.logit_adjustment != "loss":
-            raise ValueError(
-                "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
-                f"logit_adjustment={self.logit_adjustment!r}."
-            )
-        check_choice("monitor", self.monitor, tuple(MONITORS))
-        check_integer("max_epochs", self.max_epochs, 1)
-        check_integer("batch_size", self.batch_size, 1)
-        check_integer("patience", self.patience, 1)
-        check_real("lr", self.lr, 0, np.inf, "()")
-        check_real("tau", self.tau, 0, np.inf, "[)")
-        check_real("validation_fraction", self.validation_fraction, 0, 1, "()")
-        if not (self.callbacks is None or isinstance(self.callbacks, list | tuple)):
-            raise ValueError(
-                f"callbacks must be a list of skorch callbacks, or None; got {self.callbacks!r}."
-            )
+    def _encoded(self, X, labels: Labels, weight, of: str = "") -> Samples:
+        """Turn labels into codes; drop samples that have no label at all."""
+        samples = Samples(X, self._targets.encode(labels, f"y{of}"), weight)
+        is_labelled = (samples.codes >= 0).any(axis=1)
+        if not is_labelled.any():
+            raise ValueError(f"y{of} has no label at all.")
+        return samples if is_labelled.all() else samples.take(is_labelled)
 
-    def _distributions(self, samples: Samples) -> list[ClassDistribution]:
-        """Count the classes of every target, by weight."""
+    def _distributions(
+        self, samples: Samples, before: list[ClassDistribution] | None = None
+    ) -> list[ClassDistribution]:
+        """Count the classes of every target, by weight, and add what was counted before."""
+        distributions = []
+        for target, (title, classes) in enumerate(
+            zip(self._targets.titles, self._targets.classes, strict=True)
+        ):
+            codes = samples.codes[:, target]
+            has_label = codes >= 0
+            counts = np.bincount(codes[has_label], samples.weight[has_label], len(classes))
+            if before is not None:
+                counts = counts + before[target].counts
+            if not counts.any():
+                raise ValueError(f"{title} has no label; leave this target out.")
+            distributions.append(ClassDistribution(counts))
+        return distributions
+
+    def _class_weights(self, distributions: list[ClassDistribution]) -> list[NDArray] | None:
+        """Turn `class_weight` into a weight for every class of every target."""
+        if self.class_weight is None:
+            return None
+        single = len(distributions) == 1
         return [
-            ClassDistribution(
-                np.bincount(codes[codes >= 0], samples.weight[codes >= 0], minlength=n_classes)
+            class_weights(
+                weight, classes, distribution, "class_weight" + ("" if single else f" of {title}")
             )
-            for codes, n_classes in zip(samples.codes.T, self._layout().n_classes, strict=True)
+            for weight, classes, distribution, title in zip(
+                self._class_weight_of_targets(),
+                self._targets.classes,
+                distributions,
+                self._targets.titles,
+                strict=True,
+            )
         ]
 
     def _train(
@@ -263,24 +272,47 @@ class BaseCRL(PrefixedParameters, ABC):
     ) -> None:
         """Train a net, a new one or one that goes on from another; set the fitted attributes."""
         # Imported here, so that only those who train need skorch.
-        from sk_crl._assembly import make_loss, make_net, make_network, own_random_state
+        from sk_crl._assembly import make_loss, make_net
+        from sk_crl.training._data import TensorData
+        from sk_crl.training._net import own_random_state
 
         device = check_device(self.device)
         loss = make_loss(self, distributions, self._class_weights(distributions)).to(device)
         n_before = len(before.history) if before else 0
         # Every run of epochs has an order of its own, and a sequence of runs is repeatable.
         with own_random_state(seed + n_before, device) as generator:
-            network = deepcopy(before.module_) if before else make_network(self, loss.layout)
+            network = self._network(before)
             net = make_net(self, network.to(device), loss, distributions, validation is not None)
             net.set_params(max_epochs=max_epochs, device=str(device), generator=generator)
             net.initialize()
             if before:
                 net.go_on_from(before)
-            net.partial_fit(tuple(s and as_tensors(s, device) for s in (samples, validation)))
+            data = [s and TensorData.from_samples(s, device) for s in (samples, validation)]
+            net.partial_fit(tuple(data))  # skorch's X stands for both
         self._publish_training(net, n_before, validation is not None)
         self._publish(distributions)
         self._seed = seed
         self._seen = distributions
+
+    def _network(self, before: CRLNet | None) -> ScoresAndFeatures:
+        """Build the network or, going on, take over the one before, or its weights."""
+        from sk_crl._assembly import make_network
+
+        plan = repr((self.module, self._prefixed("module__")))
+        if before is not None and plan == self._plan:
+            return deepcopy(before.module_)
+        network = make_network(self)
+        if before is not None:
+            try:
+                network.load_state_dict(before.module_.state_dict())
+            except RuntimeError as error:
+                raise ValueError(
+                    "Training cannot go on: the weights of the last fit do not fit the network "
+                    f"that module={self.module!r} and its module__* parameters build now. Leave "
+                    f"these as they were, or start afresh with warm_start=False. {error}"
+                ) from error
+        self._plan = plan
+        return network
 
     def _publish_training(self, net: CRLNet, n_before: int, has_validation: bool) -> None:
         """Set the fitted attributes that describe the training."""
@@ -298,12 +330,49 @@ class BaseCRL(PrefixedParameters, ABC):
             self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
 
-    # Prediction.
+    def _alphas(self, distributions: list[ClassDistribution]) -> NDArray[np.float64]:
+        """Find what class rectification weighs, for every target."""
+        if self.alpha is None:
+            return np.array([distribution.alpha(self.eta) for distribution in distributions])
+        return np.full(len(distributions), self.alpha, dtype=np.float64)
 
-    def _scores(self, X) -> torch.Tensor:
-        """Predict the network's raw scores, (n_samples, n_columns), after checking X."""
+    def _minority_classes(self, distributions: list[ClassDistribution]) -> list[NDArray]:
+        """List the labels that are minorities of the training data, of every target (Eq. 3)."""
+        minorities = []
+        for classes, distribution in zip(self._targets.classes, distributions, strict=True):
+            counts = torch.as_tensor(distribution.counts)
+            # Eq. 3 drops classes with a single sample in a *batch*, which are nothing special in a
+            # training set; and the scale of sample weights has no say.
+            counts = 2 * counts / counts[counts > 0].min()
+            minorities.append(classes[minority_classes(counts, self.rho).numpy()])
+        return minorities
+
+    # Prediction, for every target.
+
+    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
+        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+        # Imported here, so that only those who predict need skorch.
+        from sk_crl.training._data import from_array
+
         check_is_fitted(self, "net_")
-        return self.net_.scores(from_array(self._validated_samples(X, reset=False)))
+        scores = self.net_.scores(from_array(self._validated_samples(X, reset=False)))
+        adjusted = self.net_.predict_nonlinearity.adjust(scores)
+        return adjusted.split(self._targets.layout.n_classes, dim=1)
+
+    def _decisions(self, X) -> list[NDArray[np.float32]]:
+        """Compute what `decision_function` returns, of every target."""
+        return [
+            (scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores).numpy()
+            for scores in self._scores_of_targets(X)
+        ]
+
+    def _probabilities(self, X) -> list[NDArray[np.float32]]:
+        """Predict the probability of every class, of every target."""
+        return [scores.softmax(1).numpy() for scores in self._scores_of_targets(X)]
+
+    def _codes(self, X) -> NDArray[np.int64]:
+        """Predict class codes, (n_samples, n_targets)."""
+        return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
 
     @property
     def module_(self) -> nn.Module:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import train_test_split
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from sk_crl._base import BaseCRL
-from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
-from sk_crl._layout import ColumnLayout
-from sk_crl._samples import Samples
-from sk_crl.loss import minority_classes
+from sk_crl._labels import Labels, read_single_target
 
 
 class CRLClassifier(ClassifierMixin, BaseCRL):
@@ -243,8 +236,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         ndarray of shape (n_samples, n_classes) or (n_samples,)
             One score for every class; for two classes the second's less the first's.
         """
-        scores = self._adjusted_scores(X).numpy()
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        (decisions,) = self._decisions(X)
+        return decisions
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Predict the probability of every class.
@@ -261,7 +254,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return self._adjusted_scores(X).softmax(1).numpy()
+        (probabilities,) = self._probabilities(X)
+        return probabilities
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Predict labels.
@@ -276,7 +270,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         ndarray of shape (n_samples,)
             The most probable labels.
         """
-        codes = self._adjusted_scores(X).argmax(1).numpy()
+        codes = self._codes(X)[:, 0]
         return self.classes_[codes]
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -298,84 +292,23 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         """
         return balanced_accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
-    def _adjusted_scores(self, X: ArrayLike) -> torch.Tensor:
-        scores = self._scores(X)
-        return self.net_.predict_nonlinearity.adjust(scores)
+    def _read_labels(self, y: Any, name: str = "y") -> Labels:
+        return read_single_target(y, name)
 
-    def _learn_classes(self, y: Any) -> None:
-        self.classes_ = np.unique(_checked_labels(y))
-        if len(self.classes_) < 2:
-            got = f"one class only: {self.classes_.tolist()[0]!r}" if len(self.classes_) else "none"
-            raise ValueError(f"y must have two classes or more; got {got}.")
+    def _read_classes(self, classes: Any) -> list[Labels]:
+        return [read_single_target(classes, "classes")]
 
-    def _check_same_classes(self, classes: Any) -> None:
-        if not np.array_equal(np.unique(_checked_labels(classes)), self.classes_):
-            raise ValueError(
-                f"classes must be those of the first call, {self.classes_.tolist()}; got "
-                f"{np.asarray(classes).tolist()}."
-            )
+    def _class_weight_of_targets(self) -> list[str | dict | None]:
+        return [self.class_weight]
 
-    def _encode(self, y: Any, name: str = "y") -> NDArray[np.int64]:
-        y = _checked_labels(y)
-        codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        unknown = self.classes_[codes] != y
-        if unknown.any():
-            raise ValueError(
-                f"{name} holds labels that are not among the classes {self.classes_.tolist()}: "
-                f"{np.unique(y[unknown]).tolist()}."
-            )
-        return codes[:, None].astype(np.int64)
-
-    def _layout(self) -> ColumnLayout:
-        return ColumnLayout((len(self.classes_),))
-
-    def _split(self, samples: Samples, seed: int) -> tuple[Samples, Samples]:
-        codes = samples.codes[:, 0]
-        counts = np.bincount(codes, minlength=len(self.classes_))
-        if counts.min() < 2:
-            rarest = self.classes_.tolist()[counts.argmin()]
-            raise ValueError(
-                "early_stopping=True splits validation data off and needs two samples of every "
-                f"class; class {rarest!r} has {counts.min()}. Pass X_val and y_val, or use "
-                "early_stopping=False."
-            )
-        n_validation = max(int(np.ceil(self.validation_fraction * len(codes))), len(counts))
-        if len(codes) - n_validation < len(counts):
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(codes)} samples leaves "
-                f"{len(codes) - n_validation} for training on {len(counts)} classes; lower it."
-            )
-        training, validation = train_test_split(
-            np.arange(len(codes)), test_size=n_validation, stratify=codes, random_state=seed
-        )
-        return samples.take(training), samples.take(validation)
-
-    def _class_weights(self, distributions: list[ClassDistribution]) -> list[NDArray] | None:
-        if self.class_weight is None:
-            return None
-        return [class_weights(self.class_weight, self.classes_, distributions[0])]
+    def _n_classes_told(self) -> int:
+        return self._targets.layout.n_classes[0]
 
     def _publish(self, distributions: list[ClassDistribution]) -> None:
+        (self.classes_,) = self._targets.classes
         (distribution,) = distributions
-        counts = distribution.counts
-        self.class_counts_ = counts.astype(np.int64) if (counts % 1 == 0).all() else counts
+        self.class_counts_ = distribution.plain_counts
         self.prior_ = distribution.prior
         self.omega_ = distribution.omega
-        self.alpha_ = distribution.alpha(self.eta) if self.alpha is None else self.alpha
-        # In units of the rarest class, so that the scale of sample weights has no say; Eq. 3 drops
-        # single samples of a batch, which are nothing special in a training set.
-        units = 2 * counts / counts[counts > 0].min()
-        is_minority = minority_classes(torch.as_tensor(units), self.rho).numpy()
-        self.minority_classes_ = self.classes_[is_minority]
-
-
-def _checked_labels(y: Any) -> NDArray:
-    """Check that `y` is a column of class labels."""
-    y = column_or_1d(y, warn=True)
-    if y.dtype == object:
-        if len({isinstance(label, str) for label in y}) == 2:
-            raise ValueError("The labels mix strings with other types; make all of them strings.")
-        if len(y) and not isinstance(y[0], str):
-            y = np.array(y.tolist())  # integers or booleans that were kept as objects
-    check_classification_targets(y)
-    return y
+        self.alpha_ = float(self._alphas(distributions)[0])
+        (self.minority_classes_,) = self._minority_classes(distributions)

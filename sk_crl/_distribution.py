@@ -40,6 +40,11 @@ class ClassDistribution:
         return cls(counts)
 
     @property
+    def plain_counts(self) -> NDArray[np.int64] | NDArray[np.float64]:
+        """The counts, as integers where all of them are whole."""
+        return self.counts.astype(np.int64) if (self.counts % 1 == 0).all() else self.counts
+
+    @property
     def prior(self) -> NDArray[np.float64]:
         """The share of every class."""
         return self.counts / self.counts.sum()

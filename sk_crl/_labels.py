@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any, NamedTuple
@@ -162,7 +162,7 @@ def read_labels(Y: Any, missing_label: Any = None, name: str = "y") -> Labels:
     return Labels(tuple(columns), template=np.empty((0, len(columns)), dtype))
 
 
-def read_single_target(y: Any, name: str = "y") -> Labels:
+def read_single_target(y: Any, name: str = "y", missing_label: Any = None) -> Labels:
     """Read the labels of one target, all of which must be there.
 
     Parameters
@@ -171,6 +171,8 @@ def read_single_target(y: Any, name: str = "y") -> Labels:
         The labels.
     name : str, default="y"
         What messages call them.
+    missing_label : number or str, optional
+        A further label that stands for none.
 
     Returns
     -------
@@ -183,10 +185,12 @@ def read_single_target(y: Any, name: str = "y") -> Labels:
     """
     if y is None:
         raise ValueError("This requires y to be passed, but the target y is None.")
+    if isinstance(y, list | tuple):
+        _refuse_mixed([label for label in y if not _is_missing(label, missing_label)], name)
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name=name)
-    column = _read_column(name, y, None, name)
+    column = _read_column(name, y, missing_label, name)
     if column.is_missing.any():
         raise ValueError(
             f"{name} has no label at row {column.is_missing.argmax()}, and at "
@@ -234,11 +238,7 @@ def _read_column(title: str, values: NDArray, missing_label: Any, name: str) -> 
     is_missing = _find_missing(values, missing_label)
     known = values[~is_missing]
     if values.dtype == object:
-        if len({isinstance(label, str) for label in known}) == 2:
-            raise ValueError(
-                f"The labels of {_where(name, title)} mix strings with other types; make all of "
-                "them strings."
-            )
+        _refuse_mixed(known, _where(name, title))
         nested = [label for label in known if not np.isscalar(label)]
         if nested:
             raise ValueError(
@@ -249,6 +249,14 @@ def _read_column(title: str, values: NDArray, missing_label: Any, name: str) -> 
     filled = np.zeros(len(values), known.dtype)
     filled[~is_missing] = known
     return LabelColumn(title, filled, is_missing)
+
+
+def _refuse_mixed(labels: Iterable, where: str) -> None:
+    """Raise ValueError for strings among other labels."""
+    if len({isinstance(label, str) for label in labels}) == 2:
+        raise ValueError(
+            f"The labels of {where} mix strings with other types; make all of them strings."
+        )
 
 
 def _where(name: str, title: str) -> str:

@@ -11,15 +11,27 @@ from sklearn.base import BaseEstimator
 from sk_crl._names import unknown_name
 
 
-def hide_kwargs(init: Callable) -> Callable:
-    """Leave ``**kwargs`` out of the signature that an `__init__` shows.
+def replace_kwargs(by: Callable | None = None) -> Callable[[Callable], Callable]:
+    """Show, in the signature of an `__init__`, the parameters that its ``**kwargs`` stand for.
 
-    scikit-learn takes every name in the signature for a parameter, but this one stands for many.
+    scikit-learn takes every name in the signature for a parameter.
+
+    Parameters
+    ----------
+    by : callable, optional
+        The `__init__` that the keyword arguments are passed to, whose parameters to show. Without
+        it ``**kwargs`` is left out: parameters with a prefix have no list.
     """
-    signature = inspect.signature(init)
-    shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    init.__signature__ = signature.replace(parameters=shown)
-    return init
+
+    def decorate(init: Callable) -> Callable:
+        own = inspect.signature(init).parameters
+        further = inspect.signature(by).parameters if by else {}
+        named = {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
+        added = [p for k, p in further.items() if k not in named]
+        init.__signature__ = inspect.Signature([*named.values(), *added])  # type: ignore[attr-defined]
+        return init
+
+    return decorate
 
 
 class PrefixedParameters(BaseEstimator):

@@ -412,9 +412,9 @@ def test_samples_that_are_no_table(table, fitted, X, error, message):
 def test_lengths_that_differ(table, fitted):
     y = LABELS[table.y]
     for method in [fitted.fit, fitted.partial_fit]:
-        with rejected(fitted, table.X, ValueError, r"\[119, 120\]"):
+        with rejected(fitted, table.X, ValueError, "y must.*X; got 120 rows for 119 samples"):
             method(table.X[1:], y)
-    with rejected(fitted, table.X, ValueError, r"\[120, 30\]"):
+    with rejected(fitted, table.X, ValueError, "y_val.*X_val; got 30 rows for 120 s"):
         fitted.fit(table.X, y, X_val=table.X, y_val=y[:30])
 
 
@@ -442,19 +442,18 @@ def test_class_with_one_sample_in_early_stopping(table, fitted, label):
     )
     y[5] = label
     fitted.set_params(early_stopping=True)
-    message = f"early_stopping=True.*two samples.*class {label!r} has 1.*X_val"
-    with rejected(fitted, table.X, ValueError, message):
+    with pytest.warns(UserWarning, match=rf"\[{label!r}\] of y have a single sample each.*X_val"):
         fitted.fit(table.X, y)
-    # Without a split, or with validation data, there is nothing wrong with it.
+    assert label in fitted.classes_
+    # Without a split, or with validation data, there is nothing to warn of.
     fitted.fit(table.X, y, X_val=table.X, y_val=y)
     fitted.set_params(early_stopping=False).fit(table.X, y)
-    assert label in fitted.classes_
 
 
 def test_class_left_with_one_sample_by_its_weights(table, fitted):
     fitted.set_params(early_stopping=True)
     last = np.flatnonzero(table.y == 2)[1:]
-    with rejected(fitted, table.X, ValueError, "class 'c' has 1"):
+    with pytest.warns(UserWarning, match=r"\['c'\] of y have a single sample"):
         fitted.fit(table.X, LABELS[table.y], np.isin(np.arange(120), last, invert=True))
 
 
@@ -462,12 +461,8 @@ def test_warm_start_with_a_class_that_has_gone(table, fitted):
     """There is nothing to split of a class that has no samples now."""
     fitted.set_params(warm_start=True, early_stopping=True)
     kept = table.y < 2
-    try:
-        fitted.fit(table.X[kept], LABELS[table.y[kept]])
-    except ValueError as error:
-        assert "class 'c' has 0" in str(error)  # noqa: PT017
-    else:
-        assert np.isfinite(fitted.predict_proba(table.X)).all()
+    fitted.fit(table.X[kept], LABELS[table.y[kept]])
+    assert np.isfinite(fitted.predict_proba(table.X)).all()
 
 
 @pytest.mark.parametrize(
@@ -564,7 +559,7 @@ def test_no_validation_data(table, fitted):
 def test_too_few_samples_to_split(table, fitted):
     fitted.set_params(early_stopping=True)
     rows = [np.flatnonzero(table.y == c)[0] for c in range(3)]
-    with rejected(fitted, table.X, ValueError, "two samples"):
+    with rejected(fitted, table.X, ValueError, "leaves 0 for training on 3 classes"):
         fitted.fit(table.X[rows], LABELS)
 
 
@@ -659,7 +654,7 @@ FEATURES = {
     "rows_missing": (lambda X, s: (s, X[1:]), r"(?i)features.*32.*\(31, 4\)"),
     "one_dimension": (lambda X, s: (s, X[:, 0]), r"(?i)features.*\(32,\)"),
     "None": (lambda X, s: (s, None), None),
-    "list": (lambda X, s: (s, [X]), "(?i)features.*list"),
+    "list": (lambda X, s: (s, [X, X]), "(?i)features.*1 target.*got"),
 }
 
 
@@ -686,7 +681,7 @@ class NoLinear(nn.Module):
 
 def test_no_features_to_be_had(table, fast, fitted):
     model = of_module(fast(module=NoLinear, level="instance"), fitted)
-    message = r"level='instance'.*no nn.Linear.*Return a tuple \(scores, features\)"
+    message = r"level='instance'.*nn.Linear.*Return a tuple \(scores, features\)"
     with rejected(model, table.X, ValueError, message):
         model.fit(table.X, LABELS[table.y])
 

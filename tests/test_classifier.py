@@ -490,7 +490,7 @@ CLASS_WEIGHTS = {
 def test_class_weights_reach_the_loss(table, fast, kind):
     class_weight, expected = CLASS_WEIGHTS[kind]
     labels = np.array(["a", "b", "c"])[table.y]
-    model = fast(alpha=0.0, batch_size=120, class_weight=class_weight)
+    model = fast(alpha=0.0, batch_size=120, class_weight=class_weight, logit_adjustment=None)
     model = untrained(model, table.X, labels)
     scores, y = raw_scores(model, table.X).double(), torch.as_tensor(table.y)
     loss = cross_entropy(scores, y, torch.as_tensor(expected, dtype=torch.double))
@@ -532,7 +532,7 @@ LOSSES = [
     {"alpha": 0.4, "level": "instance", "normalize": False},
     {"alpha": 0.4, "logit_adjustment": "loss", "tau": 0.5},
     {"alpha": 0.4, "logit_adjustment": "loss", "rectify": "adjusted"},
-    {"alpha": 0.4, "class_weight": "exp"},
+    {"alpha": 0.4, "class_weight": "exp", "logit_adjustment": None},
 ]
 
 
@@ -1670,7 +1670,11 @@ WAYS = {
     [
         {},
         {"early_stopping": True, "level": "instance", "verbose": True},
-        {"callbacks": [EpochScoring("accuracy", lower_is_better=False)], "class_weight": "exp"},
+        {
+            "callbacks": [EpochScoring("accuracy", lower_is_better=False)],
+            "class_weight": "exp",
+            "logit_adjustment": None,
+        },
         {"callbacks": [("counter", EpochCounter())], "random_state": np.random.RandomState(0)},
         {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "module": ScoresOnly},
     ],
@@ -1760,7 +1764,11 @@ class TensorFinder(pickle.Pickler):
         return NotImplemented
 
 
-@pytest.mark.parametrize("settings", [{}, {"class_weight": "exp", "early_stopping": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"class_weight": "exp", "logit_adjustment": None, "early_stopping": True}],
+    ids=str,
+)
 def test_what_lies_on_the_training_device_is_mapped_when_loaded(table, fast, settings):
     """skorch maps the devices of those tensors alone that it pickles apart from all else.
 

@@ -1,8 +1,10 @@
 """The package as others see it: what an import costs, what is public, what is shipped."""
 
+import ast
 import importlib
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,13 @@ import pytest
 import sk_crl
 
 ROOT = Path(__file__).parents[1]
-PUBLIC_MODULES = ["sk_crl", "sk_crl.loss", "sk_crl.networks", "sk_crl.metrics"]
+PUBLIC_MODULES = [
+    "sk_crl",
+    "sk_crl.loss",
+    "sk_crl.networks",
+    "sk_crl.metrics",
+    "sk_crl.model_selection",
+]
 PUBLIC_NAMES = [
     f"{module}.{name}"
     for module in PUBLIC_MODULES
@@ -42,8 +50,9 @@ def run_python(code):
     [
         ("import sk_crl", ["torch", "sklearn"]),
         ("import sk_crl.loss", ["sklearn"]),
-        ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics", []),
+        ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
+        ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
     ],
 )
 def test_import_works_where_nothing_else_can_be_imported(code, further):
@@ -128,3 +137,34 @@ def test_sources_are_typed_and_py_typed_is_shipped(tmp_path):
     source, built = ROOT / "sk_crl", tmp_path / "built" / "sk_crl"
     shipped = {str(p.relative_to(built)) for p in built.rglob("*") if p.is_file()}
     assert shipped == {str(p.relative_to(source)) for p in source.rglob("*.py")} | {"py.typed"}
+
+
+def floors():
+    """The modules of every floor, from the top, as CONTRIBUTING lists them."""
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M)
+    listed = [re.findall(r"`(\w+)`", modules) for _, modules in rows]
+    return [modules for modules in listed if modules]
+
+
+def imports(path):
+    """The modules of this package that a file imports when it runs."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("sk_crl."):
+            yield node.module.split(".")[1]
+
+
+def test_modules_import_from_floors_below_only():
+    floor_of = {module: floor for floor, modules in enumerate(floors()) for module in modules}
+    package = ROOT / "sk_crl"
+    there = {
+        path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")
+    }
+    assert floor_of.keys() == there - {"__init__"}
+    for path in package.rglob("*.py"):
+        module = path.relative_to(package).parts[0].removesuffix(".py")
+        for imported in imports(path):
+            assert floor_of.get(module, 0) <= floor_of[imported], f"{path} imports {imported}"

@@ -17,6 +17,8 @@ def test_python_blocks_run_in_order(capsys):
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("balanced accuracy 0.9")
     assert printed[1] == "(60, 3)"
+    assert printed[2].split() == ["digit", "is", "seven"]
+    assert printed[6].startswith("mean balanced accuracy 0.9")
     assert namespace["scores"].grad.isfinite().all()
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from sk_crl._layout import ColumnLayout
 from sk_crl._names import unknown_name
 from sk_crl.networks._mlp import MLP
 
 NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP}
+# What the data say, which a module is told where its signature asks for it.
+TOLD = ("n_features", "n_classes", "input_shape")
+_MOST_LISTED = 10  # targets in a message
 
 
 def build_network(
@@ -55,19 +60,34 @@ def build_network(
         for name in settings.keys() - parameters.keys():
             known = [f"module__{known}" for known in settings_of(module)]
             raise ValueError(unknown_name("parameter", f"module__{name}", known))
-    network = module(**{k: v for k, v in told.items() if k in parameters} | settings)
+    arguments = {k: v for k, v in told.items() if k in parameters} | settings
+    lacking = [
+        name
+        for name, p in parameters.items()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        if name not in arguments
+    ]
+    if lacking:
+        raise ValueError(
+            f"module needs {', '.join(lacking)}: set {', '.join(f'module__{k}' for k in lacking)}. "
+            f"It is told {', '.join(told)} where its signature asks for them."
+        )
+    network = module(**arguments)
     if not isinstance(network, nn.Module):
         raise TypeError(f"module must build an nn.Module; {module!r} built {network!r}.")
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ValueError(f"module must have parameters to train; {module!r} built one without.")
     return network
 
 
 def settings_of(module: str | Callable[..., nn.Module]) -> list[str]:
-    """List the settings that a network takes, as far as its signature names them."""
+    """List the settings to choose for a network, as far as its signature names them."""
     module = NETWORKS.get(module, module) if isinstance(module, str) else module
     if not callable(module):
         return []
     parameters = inspect.signature(module).parameters.values()
-    return [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    return [name for name in named if name not in TOLD]
 
 
 class ScoresAndFeatures(nn.Module):
@@ -76,12 +96,15 @@ class ScoresAndFeatures(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Returns scores, or scores and features.
-    n_columns : int
-        Number of score columns it must return.
+        Returns scores, or a tuple of scores and features. Scores and features of several targets
+        may also be lists of one tensor for every target.
+    layout : ColumnLayout
+        The columns that the scores must have.
+    titles : sequence of str
+        What messages call the targets.
     needs_features : bool, default=False
-        Whether features must come back. From a network that returns scores alone they are the
-        input of its last linear layer.
+        Whether features must come back in training. From a network that returns scores alone they
+        are the input of its last linear layer.
 
     Raises
     ------
@@ -89,52 +112,104 @@ class ScoresAndFeatures(nn.Module):
         In `forward`, where the network returns another shape or no features can be had.
     """
 
-    def __init__(self, network: nn.Module, n_columns: int, needs_features: bool = False):
+    def __init__(
+        self,
+        network: nn.Module,
+        layout: ColumnLayout,
+        titles: Sequence[str],
+        needs_features: bool = False,
+    ):
         super().__init__()
         self.network = network
-        self.n_columns = n_columns
+        self.layout = layout
+        self.titles = list(titles)
         self.needs_features = needs_features
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return scores, (n_samples, n_columns), and features or None."""
-        if self.needs_features:
-            with _inputs_of(self._score_layers()) as inputs:
-                output = self.network(X)
-        else:
-            inputs, output = [], self.network(X)
+        if not (self.needs_features and self.training):
+            return self._unpacked(self.network(X), len(X))
+        with _calls_of(self._score_layers()) as calls:
+            output = self.network(X)
         scores, features = self._unpacked(output, len(X))
-        if features is None and self.needs_features:
+        if features is None:
+            inputs = [given for given, made in calls if made.data_ptr() == scores.data_ptr()]
             if not inputs:
                 raise ValueError(
                     "level='instance' compares features, but the module returned scores alone and "
-                    f"has no nn.Linear layer with {self.n_columns} outputs whose input could be "
-                    "taken. Return a tuple (scores, features), or use level='class'."
+                    "they are not the output of an nn.Linear layer, whose input could be taken. "
+                    "Return a tuple (scores, features), or use level='class'."
                 )
             features = inputs[-1].flatten(1)
         return scores, features
 
     def _unpacked(self, output: Any, n_samples: int) -> tuple[Tensor, Tensor | None]:
         """Check what the network has returned."""
-        parts = output if isinstance(output, tuple) else (output, None)
-        expected = (n_samples, self.n_columns)
+        if isinstance(output, tuple) and len(output) == 2:
+            scores, features = output
+        else:
+            scores, features = output, None
+        if isinstance(scores, list) and (self.layout.n_targets > 1 or len(scores) == 1):
+            scores = self._joined(scores, n_samples)
+        if isinstance(features, list):
+            features = self._stacked(features)
+        expected = (n_samples, self.layout.n_columns)
         if (
-            len(parts) == 2
-            and isinstance(parts[0], Tensor)
-            and parts[0].shape == expected
-            and isinstance(parts[1], Tensor | None)
+            isinstance(scores, Tensor)
+            and scores.shape == expected
+            and isinstance(features, Tensor | None)
         ):
-            return parts
+            return scores, features
         raise ValueError(
             f"module must return scores, a Tensor of shape {expected} with one column for every "
-            f"class, or a tuple of such scores and features; got {_described(output)}."
+            f"class{self._listed_targets()}, or a tuple of such scores and features; got "
+            f"{_described(output)}."
         )
+
+    def _joined(self, branches: list[Any], n_samples: int) -> Tensor:
+        """Put the scores of all targets side by side."""
+        if len(branches) != self.layout.n_targets:
+            raise ValueError(
+                f"module must return the scores of {self.layout.n_targets} targets"
+                f"{self._listed_targets()}; got a list of {len(branches)}."
+            )
+        for title, n_classes, branch in zip(
+            self.titles, self.layout.n_classes, branches, strict=True
+        ):
+            expected = (n_samples, n_classes)
+            if not isinstance(branch, Tensor) or branch.shape != expected:
+                raise ValueError(
+                    f"module must return scores of shape {expected} for {title}, one column for "
+                    f"every class; got {_described(branch)}."
+                )
+        return torch.cat(branches, 1)
+
+    def _stacked(self, branches: list[Any]) -> Tensor:
+        """Stack the features of all targets, (n_samples, n_targets, d)."""
+        shapes = {tuple(b.shape) if isinstance(b, Tensor) else None for b in branches}
+        if len(branches) != self.layout.n_targets or len(shapes) > 1 or None in shapes:
+            raise ValueError(
+                f"module must return features as one Tensor, or as a list of one for each target, "
+                f"{self.layout.n_targets} target(s) and all equally wide{self._listed_targets()}; "
+                f"got {', '.join(map(_described, branches)) or 'an empty list'}."
+            )
+        return torch.stack(branches, 1)
+
+    def _listed_targets(self) -> str:
+        """List the targets and their numbers of classes, where there are several."""
+        if self.layout.n_targets == 1:
+            return ""
+        pairs = zip(self.titles, self.layout.n_classes, strict=True)
+        listed = [f"{title}: {n_classes}" for title, n_classes in pairs]
+        more = [f"... {len(listed)} in all"] if len(listed) > _MOST_LISTED else []
+        return f" ({', '.join(listed[:_MOST_LISTED] + more)})"
 
     def _score_layers(self) -> list[nn.Linear]:
         """List the linear layers that can make the scores."""
         return [
             layer
             for layer in self.network.modules()
-            if isinstance(layer, nn.Linear) and layer.out_features == self.n_columns
+            if isinstance(layer, nn.Linear) and layer.out_features == self.layout.n_columns
         ]
 
 
@@ -142,23 +217,23 @@ def _described(output: Any) -> str:
     """Say what a network has returned, without its numbers."""
     if isinstance(output, tuple) and len(output) == 2:
         return " and ".join(map(_described, output))
-    if isinstance(output, tuple):
-        return f"a tuple of {len(output)}"
+    if isinstance(output, tuple | list):
+        return f"a {type(output).__name__} of {len(output)}"
     if isinstance(output, Tensor):
         return f"shape {tuple(output.shape)}"
     return "None" if output is None else f"a {type(output).__name__}"
 
 
 @contextmanager
-def _inputs_of(layers: list[nn.Linear]) -> Iterator[list[Tensor]]:
-    """List what is put into `layers` while the context is open, in the order of the calls."""
-    inputs: list[Tensor] = []
+def _calls_of(layers: list[nn.Linear]) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """List inputs and outputs of `layers` while the context is open, in the order of the calls."""
+    calls: list[tuple[Tensor, Tensor]] = []
     handles = [
-        layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+        layer.register_forward_hook(lambda _, given, made: calls.append((given[0], made)))
         for layer in layers
     ]
     try:
-        yield inputs
+        yield calls
     finally:
         for handle in handles:
             handle.remove()

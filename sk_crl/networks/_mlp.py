@@ -9,7 +9,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_crl._checks import check_real
+from sk_crl._checks import check_integer, check_real
+from sk_crl.networks._branches import Branches
 
 
 class MLP(nn.Module):
@@ -19,12 +20,15 @@ class MLP(nn.Module):
     ----------
     n_features : int
         Number of inputs of a sample, all its dimensions together.
-    n_classes : int
-        Number of classes.
+    n_classes : int or sequence of int
+        Number of classes; for several targets those of each.
     hidden_units : int or sequence of int, default=(100,)
         Width of every hidden layer; empty for a linear model.
+    branch_units : int, default=16
+        For several targets: width of the feature layer that each has of its own, after the hidden
+        layers that all share (see `Branches`; the paper's have 64). 0 for none.
     dropout : float, default=0.0
-        Dropout after every hidden layer, in [0, 1).
+        Dropout after every hidden layer and every feature layer, in [0, 1).
 
     Raises
     ------
@@ -38,13 +42,20 @@ class MLP(nn.Module):
     >>> scores, feature = MLP(n_features=20, n_classes=3, hidden_units=(64, 32))(torch.zeros(5, 20))
     >>> scores.shape, feature.shape
     (torch.Size([5, 3]), torch.Size([5, 32]))
+
+    Two targets:
+
+    >>> scores, features = MLP(n_features=20, n_classes=(3, 2))(torch.zeros(5, 20))
+    >>> scores.shape, features.shape
+    (torch.Size([5, 5]), torch.Size([5, 2, 16]))
     """
 
     def __init__(
         self,
         n_features: int,
-        n_classes: int,
+        n_classes: int | Sequence[int],
         hidden_units: int | Sequence[int] = (100,),
+        branch_units: int = 16,
         dropout: float = 0.0,
     ):
         super().__init__()
@@ -57,10 +68,17 @@ class MLP(nn.Module):
                 f"{hidden_units!r}."
             )
         check_real("dropout", dropout, 0, 1, "[)")
+        check_integer("branch_units", branch_units, 0)
         inputs = [n_features, *widths]
         self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
-        self.head = nn.Linear(inputs[-1], n_classes)
         self.dropout = dropout
+        self.head: nn.Module
+        if isinstance(n_classes, Integral):
+            self.head = nn.Linear(inputs[-1], n_classes)
+        elif branch_units:
+            self.head = Branches(inputs[-1], n_classes, branch_units, dropout)
+        else:
+            self.head = nn.Linear(inputs[-1], sum(n_classes))
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and the feature before them.
@@ -73,13 +91,15 @@ class MLP(nn.Module):
         Returns
         -------
         scores : Tensor of shape (n_samples, n_classes)
-            One score for every class.
-        feature : Tensor of shape (n_samples, hidden_units[-1])
-            Input of the last layer.
+            One score for every class, those of all targets side by side.
+        feature : Tensor of shape (n_samples, d) or (n_samples, n_targets, branch_units)
+            Input of the last layer, shared by the targets or one for each.
         """
         feature = X.flatten(1)
         for layer in self.hidden:
             feature = F.relu(layer(feature), inplace=True)
             if self.dropout:
                 feature = F.dropout(feature, self.dropout, self.training)
+        if isinstance(self.head, Branches):
+            return self.head(feature)
         return self.head(feature), feature

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch.dataset import Dataset
 from torch import Tensor
 
+from sk_crl._samples import Samples
 from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
 
 # How many numbers are gathered, or predicted from, at a time: large enough that the work of Python
-# does not show, small enough that memory does not.
+# does not show, small enough that memory does not. A network makes more numbers of those it is
+# given than a gather does.
 _CHUNK = 2**22
+_PREDICTED = 2**18
 # What is prepared of the labels takes more memory than they do.
 _MOST_BATCHES = 32
 
@@ -33,6 +38,22 @@ class TensorData(Dataset):
     def __init__(self, X: Tensor, y: Tensor | None = None, sample_weight: Tensor | None = None):
         super().__init__(X, y)
         self.sample_weight = sample_weight
+
+    @classmethod
+    def from_samples(cls, samples: Samples, device: torch.device) -> TensorData:
+        """Put samples on the device that trains."""
+        codes = torch.from_numpy(samples.codes)
+        weighted = (samples.weight != 1).any()
+        return cls(
+            from_array(samples.X).to(device),
+            (codes[:, 0] if codes.shape[1] == 1 else codes).to(device),
+            torch.as_tensor(samples.weight, dtype=torch.float32).to(device) if weighted else None,
+        )
+
+
+def from_array(X: NDArray[np.float32]) -> Tensor:
+    """Share an array's memory with a tensor, or copy it where it must not be written to."""
+    return torch.from_numpy(X if X.flags.writeable else X.copy())
 
 
 class TrainingBatches:
@@ -90,7 +111,7 @@ class OrderedBatches:
 
     def __init__(self, data: TensorData, batch_size: int):
         self.data = data
-        self.batch_size = max(batch_size, _CHUNK // 16 // max(data.X[:1].numel(), 1))
+        self.batch_size = max(batch_size, _PREDICTED // max(data.X[:1].numel(), 1))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
         X = self.data.X.split(self.batch_size)

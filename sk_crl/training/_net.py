@@ -193,6 +193,10 @@ class CRLNet(NeuralNetClassifier):
             for hook in _BATCH_HOOKS
         )
 
+    def predict(self, X):
+        """Predict class codes, (n_samples,) or (n_samples, n_targets)."""
+        return self.predict_proba(X).argmax(axis=-1)
+
     @torch.no_grad()
     def scores(self, X: Tensor) -> Tensor:
         """Predict raw scores, (n_samples, n_columns)."""

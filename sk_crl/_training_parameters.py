@@ -1,0 +1,57 @@
+"""Checks of the parameters that training has."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sk_crl._checks import check_boolean, check_choice, check_integer, check_real
+from sk_crl.training import MONITORS
+
+if TYPE_CHECKING:
+    from sk_crl._base import BaseCRL
+
+LOGIT_ADJUSTMENTS = (None, "loss", "predict")
+CORRECTIONS = ("balanced", "exp")  # class weights from class counts
+
+
+def check_parameters(estimator: BaseCRL) -> None:
+    """Raise ValueError for a parameter of training outside its range; the loss checks its own."""
+    check_choice("logit_adjustment", estimator.logit_adjustment, LOGIT_ADJUSTMENTS)
+    if estimator.rectify == "adjusted" and estimator.logit_adjustment != "loss":
+        raise ValueError(
+            "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
+            f"logit_adjustment={estimator.logit_adjustment!r}."
+        )
+    several = isinstance(estimator.class_weight, list | tuple)
+    weights = estimator.class_weight if several else [estimator.class_weight]
+    named = [weight for weight in weights if isinstance(weight, str) and weight in CORRECTIONS]
+    if named and estimator.logit_adjustment is not None:
+        warnings.warn(
+            f"class_weight={named[0]!r} and logit_adjustment={estimator.logit_adjustment!r} both "
+            "correct for the class prior, so that rare classes count twice. Use one of them: "
+            "set class_weight=None or logit_adjustment=None.",
+            stacklevel=5,
+        )
+    check_choice("monitor", estimator.monitor, tuple(MONITORS))
+    for name in ("early_stopping", "warm_start", "normalize"):
+        check_boolean(name, getattr(estimator, name))
+    check_integer("max_epochs", estimator.max_epochs, 1)
+    check_integer("batch_size", estimator.batch_size, 1)
+    check_integer("patience", estimator.patience, 1)
+    check_real("lr", estimator.lr, 0, np.inf, "()")
+    check_real("tau", estimator.tau, 0, np.inf, "[)")
+    check_real("validation_fraction", estimator.validation_fraction, 0, 1, "()")
+    if not (estimator.callbacks is None or isinstance(estimator.callbacks, list | tuple)):
+        raise ValueError(
+            f"callbacks must be a list of skorch callbacks, or None; got {estimator.callbacks!r}."
+        )
+    for callback in estimator.callbacks or []:
+        named = isinstance(callback, tuple) and len(callback) == 2
+        if not hasattr(callback[1] if named else callback, "on_train_begin"):
+            raise ValueError(
+                "callbacks must hold skorch callbacks, or tuples of a name and a callback; got "
+                f"{callback!r}."
+            )
