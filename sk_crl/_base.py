@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sk_crl._checks import (
-    check_device,
     check_finite,
     check_sample_weight,
     draw_seed,
+    generator_state,
+    set_generator_state,
 )
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
@@ -31,6 +31,7 @@ from sk_crl._validation_split import split_validation
 from sk_crl.loss import minority_classes
 from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
+from sk_crl.training._device import check_device
 
 if TYPE_CHECKING:
     from sk_crl.networks._build import ScoresAndFeatures
@@ -230,16 +231,12 @@ class BaseCRL(PrefixedParameters, ABC):
     ) -> list[ClassDistribution]:
         """Count the classes of every target, by weight, and add what was counted before."""
         distributions = []
-        for target, (title, classes) in enumerate(
-            zip(self._targets.titles, self._targets.classes, strict=True)
-        ):
+        for target, classes in enumerate(self._targets.classes):
             codes = samples.codes[:, target]
             has_label = codes >= 0
             counts = np.bincount(codes[has_label], samples.weight[has_label], len(classes))
             if before is not None:
                 counts = counts + before[target].counts
-            if not counts.any():
-                raise ValueError(f"{title} has no label; leave this target out.")
             distributions.append(ClassDistribution(counts))
         return distributions
 
@@ -295,12 +292,9 @@ class BaseCRL(PrefixedParameters, ABC):
         self._seen = distributions
 
     def _network(self, before: CRLNet | None) -> ScoresAndFeatures:
-        """Build the network or, going on, take over the one before, or its weights."""
+        """Build the network or, going on, build it around the weights of the one before."""
         from sk_crl._assembly import make_network
 
-        plan = repr((self.module, self._prefixed("module__")))
-        if before is not None and plan == self._plan:
-            return deepcopy(before.module_)
         network = make_network(self)
         if before is not None:
             try:
@@ -311,13 +305,16 @@ class BaseCRL(PrefixedParameters, ABC):
                     f"that module={self.module!r} and its module__* parameters build now. Leave "
                     f"these as they were, or start afresh with warm_start=False. {error}"
                 ) from error
-        self._plan = plan
         return network
 
     def _publish_training(self, net: CRLNet, n_before: int, has_validation: bool) -> None:
         """Set the fitted attributes that describe the training."""
         losses = [epoch["train_loss"] for epoch in net.history if "train_loss" in epoch]
-        if not losses:  # skorch takes an interrupt for a wish to stop here, with what there is
+        name, less_is_better = MONITORS[self.monitor]
+        scores = [epoch[name] for epoch in net.history[n_before:] if name in epoch]
+        # skorch takes an interrupt for a wish to stop here, with what there is.
+        n_trained = sum("train_loss" in epoch for epoch in net.history[n_before:])
+        if not n_trained or (has_validation and not scores):
             raise KeyboardInterrupt("Interrupted before the first epoch was over.")
         self.net_ = net
         self.loss_curve_ = losses
@@ -325,8 +322,6 @@ class BaseCRL(PrefixedParameters, ABC):
         for stale in ("validation_scores_", "best_validation_score_"):
             vars(self).pop(stale, None)
         if has_validation:
-            name, less_is_better = MONITORS[self.monitor]
-            scores = [epoch[name] for epoch in net.history[n_before:] if name in epoch]
             self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
 
@@ -340,10 +335,10 @@ class BaseCRL(PrefixedParameters, ABC):
         """List the labels that are minorities of the training data, of every target (Eq. 3)."""
         minorities = []
         for classes, distribution in zip(self._targets.classes, distributions, strict=True):
-            counts = torch.as_tensor(distribution.counts)
             # Eq. 3 drops classes with a single sample in a *batch*, which are nothing special in a
             # training set; and the scale of sample weights has no say.
-            counts = 2 * counts / counts[counts > 0].min()
+            prior = torch.as_tensor(distribution.prior)
+            counts = 2 * prior / prior[prior > 0].min()
             minorities.append(classes[minority_classes(counts, self.rho).numpy()])
         return minorities
 
@@ -357,14 +352,13 @@ class BaseCRL(PrefixedParameters, ABC):
         check_is_fitted(self, "net_")
         scores = self.net_.scores(from_array(self._validated_samples(X, reset=False)))
         adjusted = self.net_.predict_nonlinearity.adjust(scores)
+        if not adjusted.isfinite().all():
+            row = int((~adjusted.isfinite()).any(1).nonzero()[0])
+            raise FloatingPointError(
+                f"The network's scores are infinite or NaN, first for row {row} of X. Scale the "
+                "features, for instance with StandardScaler."
+            )
         return adjusted.split(self._targets.layout.n_classes, dim=1)
-
-    def _decisions(self, X) -> list[NDArray[np.float32]]:
-        """Compute what `decision_function` returns, of every target."""
-        return [
-            (scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores).numpy()
-            for scores in self._scores_of_targets(X)
-        ]
 
     def _probabilities(self, X) -> list[NDArray[np.float32]]:
         """Predict the probability of every class, of every target."""
@@ -383,10 +377,12 @@ class BaseCRL(PrefixedParameters, ABC):
 @contextmanager
 def unchanged_on_error(estimator: BaseCRL) -> Iterator[None]:
     """Put all attributes back where a fit fails: what was fitted before stays as it was."""
-    state = dict(vars(estimator))
+    state, generator = dict(vars(estimator)), estimator.random_state
+    drawn_from = generator_state(generator)
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(state)
+        set_generator_state(generator, drawn_from)
         raise

@@ -6,15 +6,19 @@ import numbers
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+
+def plain(value: Any) -> str:
+    """Write a value for a message, NumPy's numbers as Python's."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def check_integer(name: str, value: Any, low: int, otherwise: str = "") -> None:
     """Raise ValueError unless `value` is an integer of at least `low`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
         also = f", {otherwise}" if otherwise else ""
-        raise ValueError(f"{name} must be an integer of at least {low}{also}; got {value!r}.")
+        raise ValueError(f"{name} must be an integer of at least {low}{also}; got {plain(value)}.")
 
 
 def check_real(name: str, value: Any, low: float, high: float, brackets: str = "[]") -> None:
@@ -30,7 +34,7 @@ def check_real(name: str, value: Any, low: float, high: float, brackets: str = "
         or (brackets[1] == ")" and value == high)
     ):
         interval = f"{brackets[0]}{low}, {high}{brackets[1]}"
-        raise ValueError(f"{name} must be a number in {interval}; got {value!r}.")
+        raise ValueError(f"{name} must be a number in {interval}; got {plain(value)}.")
 
 
 def check_boolean(name: str, value: Any) -> None:
@@ -73,7 +77,12 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
     """Check sample weights; None is 1 for every sample."""
     if sample_weight is None:
         return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    given = np.asarray(sample_weight)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"sample_weight must hold a number for every sample; got {plain(sample_weight)[:80]}."
+        )
+    weight = given.astype(np.float64)
     if weight.ndim == 0:
         weight = np.full(n_samples, weight)
     if weight.shape != (n_samples,):
@@ -81,34 +90,18 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
             f"sample_weight must have shape ({n_samples},), one number for every row of X; got "
             f"shape {weight.shape}."
         )
-    strange = ~(np.isfinite(weight) & (weight >= 0))
+    with np.errstate(over="ignore", under="ignore"):  # training knows float32 alone
+        single = weight.astype(np.float32)
+    strange = ~(np.isfinite(single) & (weight >= 0) & ((single > 0) | (weight == 0)))
     if strange.any():
         row = int(strange.argmax())
         raise ValueError(
-            f"sample_weight must be finite and non-negative; got {weight[row]} at row {row}, and "
-            f"{strange.sum()} such weights in all."
+            "sample_weight must be finite and non-negative, and 0 or of a size that float32 holds; "
+            f"got {weight[row]} at row {row}, and {strange.sum()} such weights in all."
         )
     if not weight.any():
         raise ValueError("sample_weight must not be zero for all samples.")
     return weight
-
-
-def check_device(device: Any) -> torch.device:
-    """Turn `device` into a torch.device that works here; "auto" takes a GPU if there is one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    expected = "expected 'auto', 'cpu', 'cuda' or 'cuda:<index>'"
-    try:
-        checked = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"Unknown device {device!r}; {expected}.") from error
-    if checked.type not in ("cpu", "cuda"):
-        raise ValueError(f"Device {device!r} is not supported; {expected}.")
-    try:
-        torch.empty(0, device=checked)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"Device {device!r} cannot be used here; {expected}.") from error
-    return checked
 
 
 def draw_seed(random_state: Any) -> int:
@@ -123,5 +116,22 @@ def draw_seed(random_state: Any) -> int:
         return int(random_state.integers(2**31))
     raise ValueError(
         "random_state must be None, a non-negative integer, a numpy.random.RandomState or a "
-        f"numpy.random.Generator; got {random_state!r}."
+        f"numpy.random.Generator; got {plain(random_state)}."
     )
+
+
+def generator_state(random_state: Any) -> Any:
+    """Read the state of a generator that the user passed; None for all else."""
+    if isinstance(random_state, np.random.RandomState):
+        return random_state.get_state()
+    if isinstance(random_state, np.random.Generator):
+        return random_state.bit_generator.state
+    return None
+
+
+def set_generator_state(random_state: Any, state: Any) -> None:
+    """Put a generator back to a state it had."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state.set_state(state)
+    elif isinstance(random_state, np.random.Generator):
+        random_state.bit_generator.state = state

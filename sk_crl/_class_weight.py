@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_crl._checks import check_real
+from sk_crl._checks import check_real, plain
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import short
 
@@ -46,21 +46,23 @@ def class_weights(
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, dict):
-        strange = [label for label in class_weight if label not in classes]
+        known = classes.tolist()
+        strange = [label for label in class_weight if label not in known]
         if strange:
             raise ValueError(
-                f"{name} names labels that are not among the classes {short(classes)}: {strange}."
+                f"{name} names labels that are not among the classes {short(classes)}: "
+                f"[{', '.join(map(plain, strange))}]."
             )
         for label, weight in class_weight.items():
-            check_real(f"{name}[{label!r}]", weight, 0, math.inf, "[)")
+            check_real(f"{name}[{plain(label)}]", weight, 0, math.inf, "[)")
         weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], dtype=float)
         if not weights.any():
             raise ValueError(f"{name} must leave a class with a weight; got {class_weight!r}.")
         return weights
-    if class_weight == "balanced":
+    if isinstance(class_weight, str) and class_weight == "balanced":
         shares = distribution.prior * len(classes)
         return np.divide(1, shares, out=np.zeros_like(shares), where=shares > 0)
-    if class_weight == "exp":
+    if isinstance(class_weight, str) and class_weight == "exp":
         return np.exp(-distribution.prior)
     raise ValueError(
         f"{name} must be None, 'balanced', 'exp' or a dict of labels; got {class_weight!r}."

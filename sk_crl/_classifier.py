@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import balanced_accuracy_score
 
 from sk_crl._base import BaseCRL
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels, read_single_target
+from sk_crl.metrics import balanced_accuracy_score
 
 
 class CRLClassifier(ClassifierMixin, BaseCRL):
@@ -235,9 +235,14 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
             One score for every class; for two classes the second's less the first's.
+
+        Raises
+        ------
+        FloatingPointError
+            Where the network's scores are infinite or NaN.
         """
-        (decisions,) = self._decisions(X)
-        return decisions
+        (scores,) = self._scores_of_targets(X)
+        return (scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Predict the probability of every class.
@@ -253,6 +258,11 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        FloatingPointError
+            Where the network's scores are infinite or NaN.
         """
         (probabilities,) = self._probabilities(X)
         return probabilities
@@ -269,6 +279,11 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         -------
         ndarray of shape (n_samples,)
             The most probable labels.
+
+        Raises
+        ------
+        FloatingPointError
+            Where the network's scores are infinite or NaN.
         """
         codes = self._codes(X)[:, 0]
         return self.classes_[codes]
@@ -305,7 +320,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         return self._targets.layout.n_classes[0]
 
     def _publish(self, distributions: list[ClassDistribution]) -> None:
-        (self.classes_,) = self._targets.classes
+        self.classes_ = self._targets.classes[0].copy()
         (distribution,) = distributions
         self.class_counts_ = distribution.plain_counts
         self.prior_ = distribution.prior

@@ -39,8 +39,11 @@ def decode(codes: NDArray, classes: Sequence[NDArray], labels: Labels, index: An
             _series(template[name], column, known)
             for name, column, known in zip(labels.names, values, classes, strict=True)
         ]
-        frame = type(template)(dict(zip(labels.names, series, strict=True)))
-        if index is not None and hasattr(frame, "index"):
+        if not hasattr(template, "iloc"):  # polars
+            return type(template)(dict(zip(labels.names, series, strict=True)))
+        frame = type(template)(dict(enumerate(series)))
+        frame.columns = template.columns
+        if index is not None:
             frame.index = index
         return frame
     dtype = template.dtype

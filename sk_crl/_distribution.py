@@ -46,8 +46,9 @@ class ClassDistribution:
 
     @property
     def prior(self) -> NDArray[np.float64]:
-        """The share of every class."""
-        return self.counts / self.counts.sum()
+        """The share of every class; equal shares where none has been seen."""
+        counts = self.counts if self.counts.any() else np.ones_like(self.counts)
+        return counts / counts.sum()
 
     @property
     def log_prior(self) -> NDArray[np.float64]:
@@ -55,7 +56,7 @@ class ClassDistribution:
 
         Without that floor, removing the prior would make the unseen class win everywhere.
         """
-        return np.log(np.maximum(self.prior, self.prior[self.counts > 0].min()))
+        return np.log(np.maximum(self.prior, self.prior[self.prior > 0].min()))
 
     @property
     def omega(self) -> float:
@@ -64,7 +65,7 @@ class ClassDistribution:
         The share of samples that a balanced set, every class as large as the largest, would hold
         and this one lacks.
         """
-        return float(1 - self.counts.sum() / (len(self.counts) * self.counts.max()))
+        return float(1 - 1 / (len(self.prior) * self.prior.max()))
 
     def alpha(self, eta: float) -> float:
         r"""Weight of class rectification, :math:`\min(\eta \Omega, 1)` (Eq. 8)."""

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
 MOST_SHOWN = 10  # labels in a message
@@ -39,13 +38,13 @@ class LabelColumn(NamedTuple):
         known = self.values[~self.is_missing]
         if known.dtype.kind == "f":
             if not np.isfinite(known).all():
-                raise ValueError(f"{self.title} contains infinity; labels must be finite.")
+                raise ValueError(f"Input {self.title} contains infinity; labels must be finite.")
             if (known % 1 != 0).any():
                 raise ValueError(
                     f"Unknown label type: {self.title} is continuous, with values such as "
                     f"{known[known % 1 != 0][0].item()!r}; expected classes."
                 )
-        elif known.dtype.kind not in "biuUO":
+        elif known.dtype.kind not in "biuUO" or _is_no_text(known):
             raise ValueError(
                 f"Unknown label type: {self.title} holds {_kind(known)}; expected strings, "
                 "integers or booleans."
@@ -135,9 +134,11 @@ def read_labels(Y: Any, missing_label: Any = None, name: str = "y") -> Labels:
         raise ValueError("This requires y to be passed, but the target y is None.")
     if not (missing_label is None or isinstance(missing_label, Number | str)):
         raise ValueError(f"missing_label must be a number or a string; got {missing_label!r}.")
+    if hasattr(Y, "collect"):
+        raise ValueError(f"{name} is a {type(Y).__name__}, without rows yet: call its collect().")
     if hasattr(Y, "columns") and hasattr(Y, "head"):
         return _read_frame(Y, missing_label, name)
-    if sparse.issparse(Y):
+    if sparse.issparse(Y) and Y.ndim == 2:
         columns = [
             _read_column(f"target {i}", y, missing_label, name) for i, y in enumerate(Y.toarray().T)
         ]
@@ -145,14 +146,14 @@ def read_labels(Y: Any, missing_label: Any = None, name: str = "y") -> Labels:
     is_series = hasattr(Y, "to_list")
     is_array = hasattr(Y, "dtype")
     if isinstance(Y, np.ma.MaskedArray):
-        Y = Y.astype(object).filled(None)
+        Y = np.where(np.ma.getmaskarray(Y), None, Y.data)
     array = _as_array(Y) if is_series else np.asarray(Y, dtype=None if is_array else object)
     if array.ndim == 1 and not (array.dtype == object and any(map(_is_row, array))):
         return Labels((_read_column(name, array, missing_label, name),))
     if array.ndim != 2 or not array.shape[1]:
         raise ValueError(
             f"{name} must have shape (n_samples, n_targets), a row of labels for every sample, all "
-            f"rows equally long; got {_shape(array)}."
+            f"rows equally long; got {_shape(array) if array.ndim else f'a {type(Y).__name__}'}."
         )
     columns = [_read_column(f"target {i}", y, missing_label, name) for i, y in enumerate(array.T)]
     kinds = {column.values.dtype.kind for column in columns}
@@ -187,14 +188,16 @@ def read_single_target(y: Any, name: str = "y", missing_label: Any = None) -> La
         raise ValueError("This requires y to be passed, but the target y is None.")
     if isinstance(y, list | tuple):
         _refuse_mixed([label for label in y if not _is_missing(label, missing_label)], name)
-    y = column_or_1d(y, warn=True)
-    if y.dtype.kind == "f":
-        assert_all_finite(y, input_name=name)
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), None, y.data)
+    has_type = hasattr(y, "dtype") and not sparse.issparse(y)
+    y = column_or_1d(_as_array(y) if has_type else y, warn=True)
     column = _read_column(name, y, missing_label, name)
     if column.is_missing.any():
         raise ValueError(
             f"{name} has no label at row {column.is_missing.argmax()}, and at "
-            f"{column.is_missing.sum()} of its {len(y)} rows in all; leave these rows out."
+            f"{column.is_missing.sum()} of its {len(y)} rows in all; leave these rows out"
+            + (", or use MultiOutputCRLClassifier." if name.startswith("y") else ".")
         )
     return Labels((column,))
 
@@ -202,6 +205,11 @@ def read_single_target(y: Any, name: str = "y", missing_label: Any = None) -> La
 def _is_text(labels: NDArray) -> bool:
     """Whether labels are strings; those kept as objects are."""
     return labels.dtype.kind in "OU"
+
+
+def _is_no_text(labels: NDArray) -> bool:
+    """Whether labels kept as objects are anything but strings."""
+    return labels.dtype == object and len(labels) > 0 and not isinstance(labels[0], str)
 
 
 def short(labels: NDArray) -> str:
@@ -226,7 +234,7 @@ def _read_frame(Y: Any, missing_label: Any, name: str) -> Labels:
 
 
 def _as_array(column: Any) -> NDArray:
-    """Turn a column of a data frame into an array, with holes into one of objects."""
+    """Turn a data frame's column, or any array, into an array, with holes into one of objects."""
     array = np.asarray(column)
     # An array has no place for a missing integer, and makes floats of all of them.
     became_float = array.dtype.kind == "f" and "float" not in str(column.dtype).lower()
@@ -244,7 +252,9 @@ def _read_column(title: str, values: NDArray, missing_label: Any, name: str) -> 
             raise ValueError(
                 f"{_where(name, title)} must hold a single label a row; got {nested[0]!r}."
             )
-        if not (len(known) and isinstance(known[0], str)):
+        if len(known) and isinstance(known[0], str):
+            known = known.astype(str).astype(object)  # of np.str_ messages would show the type
+        else:
             known = np.array(known.tolist())
     filled = np.zeros(len(values), known.dtype)
     filled[~is_missing] = known
@@ -252,10 +262,12 @@ def _read_column(title: str, values: NDArray, missing_label: Any, name: str) -> 
 
 
 def _refuse_mixed(labels: Iterable, where: str) -> None:
-    """Raise ValueError for strings among other labels."""
-    if len({isinstance(label, str) for label in labels}) == 2:
+    """Raise ValueError for strings or booleans among other labels."""
+    kinds = {(isinstance(label, str), isinstance(label, bool | np.bool_)) for label in labels}
+    if len(kinds) > 1:
+        mixed = "strings" if (True, False) in kinds else "booleans"
         raise ValueError(
-            f"The labels of {where} mix strings with other types; make all of them strings."
+            f"The labels of {where} mix {mixed} with other types; make all of them strings."
         )
 
 
@@ -301,6 +313,8 @@ def _is_row(value: Any) -> bool:
 
 def _kind(labels: NDArray) -> str:
     """Say what kind of labels these are."""
+    if labels.dtype == object:
+        return f"values of type {type(labels[0]).__name__}"
     return {"S": "bytes", "c": "complex numbers"}.get(labels.dtype.kind, str(labels.dtype))
 
 

@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from torch import nn
 
 from sk_crl._base import BaseCRL
+from sk_crl._checks import plain
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels, read_labels, read_single_target
 from sk_crl._parameters import replace_kwargs
@@ -167,6 +168,14 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
     sk_crl.metrics : Metrics for several targets with missing labels.
     sk_crl.model_selection : Stratified splits for several targets.
 
+    Notes
+    -----
+    scikit-learn cannot split labels of mixed types, or with missing ones, by a number of folds:
+    pass a splitter, such as ``cv=MultiOutputStratifiedKFold(5)``.
+
+    Every target takes as much time and memory as the one with the most classes. A target of
+    thousands of classes is better off in a model of its own.
+
     Examples
     --------
     >>> import numpy as np
@@ -263,22 +272,6 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         """
         return self._partial_fit(X, y, classes, sample_weight)
 
-    def decision_function(self, X: ArrayLike) -> list[NDArray[np.float32]]:
-        """Compute the scores that decide, corrected for the prior where it is removed.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        list of ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For every target one score for every class; for two classes the second's less the
-            first's.
-        """
-        return self._decisions(X)
-
     def predict_proba(self, X: ArrayLike) -> list[NDArray[np.float32]]:
         """Predict the probability of every class of every target.
 
@@ -293,6 +286,11 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         -------
         list of ndarray of shape (n_samples, n_classes)
             One array for every target, columns in the order of its `classes_`.
+
+        Raises
+        ------
+        FloatingPointError
+            Where the network's scores are infinite or NaN.
         """
         return self._probabilities(X)
 
@@ -308,7 +306,13 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         -------
         ndarray, sparse array or data frame of shape (n_samples, n_targets)
             The most probable labels, in the container and with the column names that `fit` was
-            given, and in a pandas frame with the index of `X`.
+            given. A pandas frame has the index of `X` where `X` is one, too: in a pipeline, where
+            the step before passes frames on (``set_output(transform="pandas")``).
+
+        Raises
+        ------
+        FloatingPointError
+            Where the network's scores are infinite or NaN.
         """
         codes = self._codes(X)
         return self._targets.decode(codes, X.index if hasattr(X, "iloc") else None)
@@ -345,14 +349,16 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         return labels
 
     def _read_classes(self, classes: Any) -> list[Labels]:
-        if not isinstance(classes, list | tuple):
+        if not isinstance(classes, list | tuple | np.ndarray):
             raise ValueError(
                 "classes must be a list of the classes of every target; got "
                 f"{type(classes).__name__}."
             )
+        if len(classes) and all(np.ndim(known) == 0 for known in classes):
+            classes = [classes]  # those of a single target
         for i, known in enumerate(classes):
             if np.ndim(known) != 1:
-                raise ValueError(f"classes[{i}] must be a list of labels; got {known!r}.")
+                raise ValueError(f"classes[{i}] must be a list of labels; got {plain(known)}.")
         return [
             read_single_target(known, f"classes[{i}]", self.missing_label)
             for i, known in enumerate(classes)
@@ -360,9 +366,10 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
 
     def _class_weight_of_targets(self) -> list[str | dict | None]:
         n_targets = len(self._targets.classes)
-        if not isinstance(self.class_weight, list | tuple | dict):
+        for_one = n_targets == 1 and isinstance(self.class_weight, dict)
+        if self.class_weight is None or isinstance(self.class_weight, str) or for_one:
             return [self.class_weight] * n_targets
-        if isinstance(self.class_weight, dict) or len(self.class_weight) != n_targets:
+        if not isinstance(self.class_weight, list | tuple) or len(self.class_weight) != n_targets:
             raise ValueError(
                 f"class_weight must be None, 'balanced', 'exp' or a list of {n_targets}, one for "
                 f"every target; got {self.class_weight!r}."
@@ -373,7 +380,7 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         return self._targets.layout.n_classes
 
     def _publish(self, distributions: list[ClassDistribution]) -> None:
-        self.classes_ = self._targets.classes
+        self.classes_ = [classes.copy() for classes in self._targets.classes]
         self.n_outputs_ = len(self.classes_)
         vars(self).pop("target_names_in_", None)
         if self._targets.names is not None:

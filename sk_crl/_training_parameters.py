@@ -33,7 +33,7 @@ def check_parameters(estimator: BaseCRL) -> None:
             f"class_weight={named[0]!r} and logit_adjustment={estimator.logit_adjustment!r} both "
             "correct for the class prior, so that rare classes count twice. Use one of them: "
             "set class_weight=None or logit_adjustment=None.",
-            stacklevel=5,
+            stacklevel=4,
         )
     check_choice("monitor", estimator.monitor, tuple(MONITORS))
     for name in ("early_stopping", "warm_start", "normalize"):
@@ -50,8 +50,14 @@ def check_parameters(estimator: BaseCRL) -> None:
         )
     for callback in estimator.callbacks or []:
         named = isinstance(callback, tuple) and len(callback) == 2
-        if not hasattr(callback[1] if named else callback, "on_train_begin"):
+        bare = callback[1] if named else callback
+        is_class = isinstance(bare, type)
+        if (
+            is_class
+            or not hasattr(bare, "on_train_begin")
+            or (named and not isinstance(callback[0], str))
+        ):
             raise ValueError(
                 "callbacks must hold skorch callbacks, or tuples of a name and a callback; got "
-                f"{callback!r}."
+                f"{'the class ' if is_class else ''}{callback!r}."
             )

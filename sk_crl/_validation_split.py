@@ -54,7 +54,7 @@ def split_validation(
                 f"Classes {short(single)} of {title} have a single sample each: it trains, and "
                 "early stopping does not see these classes. Choose the validation data yourself, "
                 "with X_val, if it should.",
-                stacklevel=5,
+                stacklevel=4,
             )
     rng = np.random.default_rng(seed)
     training, validation = split_codes(samples.codes, n_validation, rng)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, ShuffleSplit
 from sklearn.utils import check_consistent_length
 
-from ._checks import check_boolean, check_integer, draw_seed
-from ._labels import MOST_SHOWN, Labels, read_labels
-from ._stratification import fold_codes, split_codes
+from sk_crl._checks import check_boolean, check_integer, draw_seed
+from sk_crl._labels import MOST_SHOWN, Labels, read_labels
+from sk_crl._stratification import fold_codes, split_codes
 
 __all__ = ["MultiOutputStratifiedKFold", "MultiOutputStratifiedShuffleSplit"]
 

@@ -2,6 +2,8 @@
 
 import re
 from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -469,7 +471,11 @@ def test_warm_start_with_a_class_that_has_gone(table, fitted):
     ("y", "error", "message"),
     [
         (np.linspace(0, 1, 120), ValueError, "continuous"),
-        (np.where(np.arange(120) == 3, np.nan, 1.0), ValueError, "y contains NaN"),
+        (
+            np.where(np.arange(120) == 3, np.nan, 1.0),
+            ValueError,
+            "y has no label at row 3.*MultiOutputCRLClassifier",
+        ),
         (np.where(np.arange(120) == 3, np.inf, 1.0), ValueError, "y contains inf"),
         (np.zeros((120, 2), dtype=int), ValueError, r"1d array.*\(120, 2\)"),
         (np.array([None, "a", "b"], dtype=object)[np.arange(120) % 3], ValueError, "label|y "),
@@ -800,3 +806,152 @@ def test_a_failed_first_fit_is_no_fit(table, fast):
     assert not hasattr(model, "classes_")
     with pytest.raises(ValueError, match="expecting 4"):
         model.fit(*table).fit(table.X[:, :2], table.y).fit(*table).predict(table.X[:, :2])
+
+
+# ------------------------------------------------------------------- what would be wrong in silence
+
+
+def test_masked_labels_are_missing(table, fitted):
+    y = np.ma.masked_array(LABELS[table.y], mask=np.arange(120) == 4)
+    with rejected(fitted, table.X, ValueError, "y has no label at row 4"):
+        fitted.fit(table.X, y)
+
+
+class InPlace(nn.Module):
+    """Works on its input in place, as nn.ReLU(inplace=True) does."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.head = nn.Linear(n_features, n_classes)
+
+    def forward(self, X):
+        return self.head(X.mul_(0.5))
+
+
+def test_a_module_that_works_in_place_leaves_the_data_alone(table, fast):
+    X, X_val = table.X.copy(), table.X.copy()
+    model = fast(module=InPlace).fit(X, table.y, X_val=X_val, y_val=table.y)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(X))
+    assert np.array_equal(X, table.X)
+    assert np.array_equal(X_val, table.X)
+
+
+class InterruptBatch(Callback):
+    """Stops in the second batch after it was told to."""
+
+    told = False
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training and InterruptBatch.told:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("going_on", ["partial_fit", "warm_start"])
+def test_going_on_interrupted_in_its_first_epoch_is_undone(table, fast, going_on):
+    InterruptBatch.told = False
+    model = fast(callbacks=[InterruptBatch()], warm_start=True).fit(*table)
+    before = {name: value.clone() for name, value in model.module_.state_dict().items()}
+    counts, InterruptBatch.told = model.class_counts_.copy(), True
+    with pytest.raises(KeyboardInterrupt):
+        (model.fit if going_on == "warm_start" else model.partial_fit)(*table)
+    assert np.array_equal(model.class_counts_, counts)
+    assert all(torch.equal(before[k], v) for k, v in model.module_.state_dict().items())
+    InterruptBatch.told = False
+
+
+@pytest.mark.parametrize("weight", [1e-50, 1e39])
+def test_weights_that_float32_cannot_hold(table, fitted, weight):
+    weights = np.where(np.arange(120) == 5, weight, 1.0)
+    with rejected(fitted, table.X, ValueError, "sample_weight.*float32.*at row 5"):
+        fitted.fit(table.X, LABELS[table.y], weights)
+
+
+@pytest.mark.parametrize("weights", [["1"] * 120, {"a": 1}, "balanced", [1j] * 120])
+def test_weights_that_are_no_numbers(table, fitted, weights):
+    with rejected(fitted, table.X, ValueError, "sample_weight must hold a number"):
+        fitted.fit(table.X, LABELS[table.y], weights)
+
+
+class NotANumber(InPlace):
+    def forward(self, X):
+        scores = self.head(X)
+        return scores if self.training else scores * torch.nan
+
+
+def test_scores_that_are_no_numbers_do_not_decide(table, fast):
+    model = fast(module=NotANumber).fit(*table)
+    with pytest.raises(FloatingPointError, match=r"first for row 0 of X.*StandardScaler"):
+        model.predict(table.X)
+
+
+@pytest.mark.parametrize("label", [(0, 1, 2), (0,)])
+def test_weights_of_labels_that_are_tuples(table, fast, label):
+    with pytest.raises(ValueError, match="class_weight names labels that are not among"):
+        fast(class_weight={label: 5.0}).fit(*table)
+
+
+@pytest.mark.parametrize("strange", [Decimal("1.5"), Fraction(1, 3), 2**64])
+def test_labels_of_types_that_nobody_expects(table, fitted, strange):
+    y = np.array([strange, 1] * 60, dtype=object)
+    with rejected(fitted, table.X, ValueError, "Unknown label type: y"):
+        fitted.fit(table.X, y)
+
+
+def test_booleans_among_numbers(table, fitted):
+    with rejected(fitted, table.X, ValueError, "y mix booleans with other types"):
+        fitted.fit(table.X, np.array([True, 2, 0] * 40, dtype=object))
+
+
+def test_nullable_labels_keep_their_type(table, fast):
+    pandas = pytest.importorskip("pandas")
+    large = pandas.Series([2**53, 2**53 + 1, 5] * 40, dtype="Int64")
+    assert fast().fit(table.X, large).classes_.tolist() == [5, 2**53, 2**53 + 1]
+    flags = pandas.Series([True, False, True] * 40, dtype="boolean")
+    assert fast().fit(table.X, flags).classes_.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_a_failing_fit_draws_nothing(table, fast, kind):
+    one, other = kind(0), kind(0)
+    model = fast(random_state=one)
+    with pytest.raises(ValueError, match="y_val holds labels"):
+        model.fit(*table, X_val=table.X, y_val=table.y + 7)
+    model.fit(*table)
+    expected = fast(random_state=other).fit(*table)
+    assert np.array_equal(model.predict_proba(table.X), expected.predict_proba(table.X))
+
+
+def test_a_callable_that_returns_the_same_module_every_time(table, fast):
+    with torch.random.fork_rng():
+        shared = MLP(4, 3)
+    before = {name: value.clone() for name, value in shared.state_dict().items()}
+    model = fast(module=lambda: shared).fit(*table)
+    fast(module=lambda: shared, lr=0.1).fit(*table)
+    assert all(torch.equal(before[k], v) for k, v in shared.state_dict().items())
+    assert model.module_ is not shared
+
+
+def test_changed_settings_of_the_module_that_do_not_fit_its_weights(table, fast, fitted):
+    fitted.set_params(warm_start=True, module__hidden_units=(9,))
+    with rejected(fitted, table.X, ValueError, "weights of the last fit do not fit"):
+        fitted.fit(table.X, LABELS[table.y])
+    model = fast(warm_start=True).fit(*table)
+    assert model.set_params(module__dropout=0.5).fit(*table).module_.dropout == 0.5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"class_weight": "balanced"}, {"class_weight": "exp", "logit_adjustment": "loss"}],
+    ids=str,
+)
+def test_two_corrections_of_the_prior_are_warned_of(table, fast, settings):
+    with pytest.warns(UserWarning, match="both correct for the class prior") as caught:
+        fast(**settings).fit(*table)
+    assert caught[0].filename == __file__
+
+
+def test_the_warning_of_single_samples_names_the_line_of_the_user(table, fast):
+    y = np.where(np.arange(120) == 5, 7, table.y)
+    with pytest.warns(UserWarning, match="have a single sample each") as caught:
+        fast(early_stopping=True).fit(table.X, y)
+    assert caught[0].filename == __file__

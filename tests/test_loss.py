@@ -900,3 +900,17 @@ def test_targets_that_do_not_fit():
     for n in (2, 4):
         with pytest.raises(ValueError, match=r"targets|scores"):
             ClassRectificationLoss([5, 3])(torch.zeros(3, 2), torch.zeros(n, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_sample_weights_out_of_range(weight):
+    loss = ClassRectificationLoss([4, 2])
+    weights = torch.tensor([1.0, weight, 1.0])
+    with pytest.raises(ValueError, match=r"sample_weight must be finite.*for sample 1"):
+        loss(torch.zeros(3, 2), torch.tensor([0, 1, 0]), sample_weight=weights)
+
+
+@pytest.mark.parametrize("counts", [{0: 900, 1: 80}, {900, 80}, "98"])
+def test_counts_that_are_no_sequence(counts):
+    with pytest.raises(ValueError, match="class_counts must hold"):
+        ClassRectificationLoss(counts)

@@ -25,8 +25,8 @@ from sk_crl.metrics import (
     balanced_accuracy,
     balanced_accuracy_score,
     class_sensitivities,
-    top_k_balanced_accuracy,
     top_k_balanced_accuracy_score,
+    top_k_balanced_accuracy_scorer,
 )
 
 SETS = [["a", "b", "c", "d"], [3, 5, 8], [False, True], [0.0, 1.0, 2.0]]
@@ -592,7 +592,7 @@ def test_bad_labels(true, labels, message):
 def test_k_is_an_integer_of_at_least_1(k):
     message = "k must be an integer of at least 1; got"
     refuses(message, top_k_balanced_accuracy_score, [0, 1], np.eye(2), k=k)
-    refuses(message, top_k_balanced_accuracy, k)
+    refuses(message, top_k_balanced_accuracy_scorer, k)
 
 
 @pytest.mark.parametrize("k", [2, 3, np.int64(2)])
@@ -722,7 +722,7 @@ def test_balanced_accuracy_of_several_targets_of_different_types():
 def test_tables_with_holes_in_cross_validation(container):
     X, Y = several_targets()
     Y = with_holes(Y)
-    scoring = {"balanced": balanced_accuracy, "top": top_k_balanced_accuracy(1)}
+    scoring = {"balanced": balanced_accuracy, "top": top_k_balanced_accuracy_scorer(1)}
     table = container(Y.tolist())
     got = cross_validate(TreePerTarget(), X, table, scoring=scoring, cv=FOLDS, error_score="raise")
     for name, metric in (
@@ -761,14 +761,14 @@ def test_estimators_of_scikit_learn(model, dtype, cut):
         skm.balanced_accuracy_score(t, p) for t, p in zip(Y[60:].T, predicted.T, strict=True)
     ]
     assert balanced_accuracy(fitted, X[60:], Y[60:]) == pytest.approx(np.mean(expected))
-    top = top_k_balanced_accuracy(1)(fitted, X[60:], Y[60:])
+    top = top_k_balanced_accuracy_scorer(1)(fitted, X[60:], Y[60:])
     # Trees decide for the first of equal probabilities, so that ties make a small difference.
     assert top == pytest.approx(np.mean(expected), abs=0.15)
 
 
 def test_searches_on_several_targets():
     X, Y = several_targets()
-    scoring = {"balanced": balanced_accuracy, "top": top_k_balanced_accuracy(k=1)}
+    scoring = {"balanced": balanced_accuracy, "top": top_k_balanced_accuracy_scorer(k=1)}
     grid = {"max_depth": [1, 4]}
     both = GridSearchCV(TreePerTarget(), grid, scoring=scoring, refit="top", cv=FOLDS).fit(X, Y)
     assert both.best_params_ == {"max_depth": 4}
@@ -823,8 +823,8 @@ def test_a_label_that_stands_for_none_in_scorers():
     holed[::5] = None
     scorer = skm.make_scorer(balanced_accuracy_score, missing_label=-1)
     assert scorer(model, X, filled) == balanced_accuracy(model, X, holed) < 1
-    scorer = top_k_balanced_accuracy(k=1, missing_label=-1)
-    assert scorer(model, X, filled) == top_k_balanced_accuracy(k=1)(model, X, holed) < 1
+    scorer = top_k_balanced_accuracy_scorer(k=1, missing_label=-1)
+    assert scorer(model, X, filled) == top_k_balanced_accuracy_scorer(k=1)(model, X, holed) < 1
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -835,7 +835,7 @@ def test_top_k_knows_classes_that_a_fold_lacks(k):
     expected = top_k_balanced_accuracy_score(
         y[fold], model.predict_proba(X[fold]), k=k, labels=model.classes_
     )
-    got = top_k_balanced_accuracy(k)(model, X[fold], y[fold])
+    got = top_k_balanced_accuracy_scorer(k)(model, X[fold], y[fold])
     assert got == expected
     with pytest.raises(ValueError, match=r"shape \(.*, 3\).*Pass labels"):
         top_k_balanced_accuracy_score(y[fold], model.predict_proba(X[fold]), k=1)
@@ -845,18 +845,20 @@ def test_top_k_refuses_classes_that_training_lacked():
     X, y = one_target()
     model = GaussianNB().fit(X[y != "green"], y[y != "green"])
     with pytest.raises(ValueError, match=r"not among the classes .*: \['green'\]"):
-        top_k_balanced_accuracy(2)(model, X, y)
+        top_k_balanced_accuracy_scorer(2)(model, X, y)
 
 
 def test_top_k_of_decision_functions():
     X, y = one_target()
     model = LinearSVC().fit(X, y)
     expected = top_k_balanced_accuracy_score(y, model.decision_function(X), k=2)
-    assert top_k_balanced_accuracy(2)(model, X, y) == expected
-    assert expected > top_k_balanced_accuracy(1)(model, X, y) == balanced_accuracy(model, X, y)
+    assert top_k_balanced_accuracy_scorer(2)(model, X, y) == expected
+    assert (
+        expected > top_k_balanced_accuracy_scorer(1)(model, X, y) == balanced_accuracy(model, X, y)
+    )
 
 
-@pytest.mark.parametrize("scorer", [balanced_accuracy, top_k_balanced_accuracy(k=1)])
+@pytest.mark.parametrize("scorer", [balanced_accuracy, top_k_balanced_accuracy_scorer(k=1)])
 def test_scorers_take_sample_weight(scorer):
     X, Y = several_targets()
     model = TreePerTarget().fit(X, Y)
@@ -871,7 +873,7 @@ def test_scorers_take_sample_weight(scorer):
 @pytest.mark.parametrize("n_scorers", [1, 2])
 def test_searches_fitted_with_sample_weight(n_scorers):
     X, y = one_target()
-    scoring = {"top": top_k_balanced_accuracy(k=2), "balanced": balanced_accuracy}
+    scoring = {"top": top_k_balanced_accuracy_scorer(k=2), "balanced": balanced_accuracy}
     scoring = dict(list(scoring.items())[:n_scorers])
     model = DecisionTreeClassifier(max_depth=2, random_state=0)
     search = GridSearchCV(model, {"max_depth": [1, 2]}, scoring=scoring, refit="top", cv=3)
@@ -883,7 +885,7 @@ def test_searches_fitted_with_sample_weight(n_scorers):
     "make",
     [
         lambda: skm.make_scorer(balanced_accuracy_score),
-        lambda: top_k_balanced_accuracy(k=1),
+        lambda: top_k_balanced_accuracy_scorer(k=1),
     ],
 )
 @pytest.mark.parametrize("as_dict", [False, True])
@@ -919,8 +921,8 @@ def test_metadata_routing(make, as_dict):
     "scorer",
     [
         balanced_accuracy,
-        top_k_balanced_accuracy(k=1),
-        top_k_balanced_accuracy(k=1, missing_label="?"),
+        top_k_balanced_accuracy_scorer(k=1),
+        top_k_balanced_accuracy_scorer(k=1, missing_label="?"),
     ],
 )
 def test_scorers_can_be_pickled_and_cloned_with_a_search(scorer):
@@ -935,9 +937,9 @@ def test_scorers_can_be_pickled_and_cloned_with_a_search(scorer):
 
 def test_scorers_say_what_they_are():
     assert "balanced_accuracy_score" in repr(balanced_accuracy)
-    assert repr(top_k_balanced_accuracy(3)) == "top_k_balanced_accuracy(k=3)"
-    missing = top_k_balanced_accuracy(3, missing_label="?")
-    assert repr(missing) == "top_k_balanced_accuracy(k=3, missing_label='?')"
+    assert repr(top_k_balanced_accuracy_scorer(3)) == "top_k_balanced_accuracy_scorer(k=3)"
+    missing = top_k_balanced_accuracy_scorer(3, missing_label="?")
+    assert repr(missing) == "top_k_balanced_accuracy_scorer(k=3, missing_label='?')"
 
 
 def test_a_fold_without_labels_of_a_target_has_no_score():
@@ -955,3 +957,16 @@ def test_the_example_of_the_scorer_object_is_run():
 
     examples = {test.name: test.examples for test in doctest.DocTestFinder().find(_scorers)}
     assert examples["sk_crl.metrics._scorers.__test__.balanced_accuracy"]
+
+
+def test_the_scorer_of_the_best_k_refuses_columns_in_another_order():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    Y = pandas.DataFrame({"u": np.digitize(X[:, 0], [-1, 1]), "v": np.digitize(X[:, 1], [-1, 1])})
+    model = RandomForestClassifier(random_state=0).fit(X, Y)
+    model.target_names_in_ = np.array(["u", "v"], dtype=object)
+    scorer = top_k_balanced_accuracy_scorer(2)
+    assert scorer(model, X, Y) > 0.9
+    with pytest.raises(ValueError, match=r"columns of y must be \['u', 'v'\].*\['v', 'u'\]"):
+        scorer(model, X, Y[["v", "u"]])

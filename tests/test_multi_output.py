@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
-from sklearn.metrics import balanced_accuracy_score, make_scorer
+from sklearn.metrics import balanced_accuracy_score, get_scorer, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -275,24 +275,20 @@ def test_predictions_agree_for_every_target(several, make, logit_adjustment):
     model = make(lr=0.02, max_epochs=20, logit_adjustment=logit_adjustment)
     model.fit(several.X, as_frame(several.Y))
     predicted = model.predict(several.X)
-    probabilities, scores = model.predict_proba(several.X), model.decision_function(several.X)
+    probabilities = model.predict_proba(several.X)
     assert isinstance(probabilities, list)
-    assert isinstance(scores, list)
     assert [p.shape for p in probabilities] == [(120, k) for k in WIDTHS]
-    assert [s.shape for s in scores] == [(120, 3), (120,), (120, 4)]
-    for name, classes, p, s in zip(NAMES, model.classes_, probabilities, scores, strict=True):
-        assert p.dtype == s.dtype == np.float32
+    for name, classes, p in zip(NAMES, model.classes_, probabilities, strict=True):
+        assert p.dtype == np.float32
         assert_allclose(p.sum(1), 1, rtol=1e-6)
         assert_array_equal(predicted[name], classes[p.argmax(1)])
-        logits = s if s.ndim == 2 else np.column_stack([0 * s, s])
-        assert_allclose(p, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), rtol=1e-4)
 
 
 def test_one_forward_pass_predicts_all_targets(several, make):
     model = make().fit(*several)
     calls = []
     hook = model.module_.register_forward_hook(lambda *_: calls.append(1))
-    for method in [model.predict, model.predict_proba, model.decision_function]:
+    for method in [model.predict, model.predict_proba]:
         method(several.X)
         assert calls == [1]
         calls.clear()
@@ -335,9 +331,7 @@ def with_holes(Y, share=0.25, seed=5):
     return Y
 
 
-@pytest.mark.parametrize(
-    "method", ["predict", "predict_proba", "decision_function", "score", "module_"]
-)
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "module_"])
 def test_unfitted(several, make, method):
     model = make()
     if method == "module_":
@@ -421,7 +415,19 @@ def test_a_multilabel_indicator(several, make):
     assert_array_equal(sparse.predict(X).toarray(), dense.predict(X))
     assert sparse.score(X, scipy.sparse.csr_array(Y)) == dense.score(X, Y)
     assert dense.score(X, Y) == make().fit(X, Y.astype(bool)).score(X, Y.astype(bool))
-    assert [s.shape for s in dense.decision_function(X)] == [(120,)] * 4
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "f1_macro", "accuracy"])
+def test_scorers_of_multilabel_indicators_by_name(several, make, scoring):
+    """scikit-learn prefers a decision function, and has no form for one of several targets."""
+    X = several.X
+    Y = np.column_stack([X[:, 0] > 3, X[:, 1] > 0, X[:, 2] > 0]).astype(int)
+    model = make(max_epochs=20, lr=0.02).fit(X, Y)
+    scorer = get_scorer(scoring)
+    chances = np.column_stack([p[:, 1] for p in model.predict_proba(X)])
+    given = chances if scoring in ("roc_auc", "average_precision") else model.predict(X)
+    assert scorer(model, X, Y) == pytest.approx(scorer._score_func(Y, given, **scorer._kwargs))
+    assert scorer(model, X, Y) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -544,9 +550,8 @@ def test_one_column_is_the_same_as_one_target(table, make, fast, settings):
     assert listed.alpha_.tolist() == [one.alpha_]
     assert listed.n_outputs_ == 1
     assert listed.n_iter_ == one.n_iter_
-    for method in ["predict_proba", "decision_function"]:
-        (value,) = getattr(listed, method)(X)
-        assert_array_equal(value, getattr(one, method)(X))
+    (value,) = listed.predict_proba(X)
+    assert_array_equal(value, one.predict_proba(X))
     assert_array_equal(listed.predict(X), one.predict(X)[:, None])
     assert listed.score(X, labels[:, None]) == pytest.approx(one.score(X, labels))
 
@@ -1768,13 +1773,13 @@ def test_a_target_without_label_in_score(labelled, fitted):
         (CLASSES[:2], "classes.*all 3 targets; got those of 2"),
         ([*CLASSES, [1, 2]], "classes.*all 3 targets; got those of 4"),
         ([], "classes.*all 3 targets; got those of 0"),
-        (np.array([[0, 1], [0, 1], [0, 1]]), "classes must be a list.*got ndarray"),
+        (np.array([[0, 1], [0, 1], [0, 1]]), r"'colour',.*\[0, 1\].*'blue', 'red', 'teal'"),
         ("abc", "classes must be a list.*got str"),
         (3, "classes must be a list.*got int"),
         ({"colour": ["blue", "red"]}, "classes must be a list.*got dict"),
         ([CLASSES[0], 3, CLASSES[2]], r"classes\[1\]"),
         ([CLASSES[0], CLASSES[1], [0.5, 1.5]], r"classes\[2\].*continuous|'size'.*continuous"),
-        ([CLASSES[0], CLASSES[1], [1.0, np.nan]], r"classes\[2\].*NaN"),
+        ([CLASSES[0], CLASSES[1], [1.0, np.nan]], r"classes\[2\] has no label at row 1"),
         ([[*CLASSES[0], None], CLASSES[1], CLASSES[2]], r"classes\[0\].*row 3"),
         ([CLASSES[0], [True], CLASSES[2]], "target 'is_new'.*two classes.*one class only: True"),
         ([CLASSES[0], [], CLASSES[2]], "target 'is_new'.*two classes.*no label|1"),
@@ -1797,7 +1802,7 @@ def test_classes_of_the_first_partial_fit(labelled, make, classes, message):
         (CLASSES[::-1], r"classes of target 'colour'.*'blue', 'red', 'teal'.*\[3, 7, 11, 20\]"),
         ([*CLASSES[:2], [3, 7, 11]], r"classes of target 'size'.*\[3, 7, 11, 20\].*\[3, 7, 11\]"),
         ([["blue", "red", "pink"], *CLASSES[1:]], "classes of target 'colour'.*'teal'.*'pink'"),
-        (np.array(CLASSES[0]), "classes must be a list"),
+        (np.array(CLASSES[0]), "classes.*all 3 targets; got those of 1"),
     ],
     ids=["too_few", "reversed", "lacks_one", "another", "array"],
 )
@@ -2182,3 +2187,35 @@ def test_classes_that_mix_strings_with_other_types(labelled, make):
     model = make()
     with rejected(model, labelled.X, ValueError, r"classes\[0\] mix strings"):
         model.partial_fit(*labelled, classes=[["blue", 1], *CLASSES[1:]])
+
+
+def test_a_first_chunk_may_lack_the_labels_of_a_target(labelled, make):
+    X, Y = labelled
+    Y = Y.copy()
+    first = Y[:40].copy()
+    first["colour"] = None
+    model = make(max_epochs=1).partial_fit(X[:40], first, classes=CLASSES)
+    assert model.class_counts_[0].tolist() == [0, 0, 0]
+    assert model.prior_[0].tolist() == [1 / 3] * 3
+    assert model.omega_[0] == model.alpha_[0] == 0
+    model.partial_fit(X, Y)
+    assert model.class_counts_[0].tolist() == np.unique(Y["colour"], return_counts=True)[1].tolist()
+
+
+def test_a_single_target_may_name_its_classes_and_weights_alone(table, make):
+    X, y = table
+    settings = {"logit_adjustment": None, "class_weight": {1: 3.0}}
+    bare = make(**settings).partial_fit(X, y[:, None], classes=np.array([0, 1, 2]))
+    settings["class_weight"] = [{1: 3.0}]
+    listed = make(**settings).partial_fit(X, y[:, None], classes=[[0, 1, 2]])
+    assert_same_fits(bare, listed)
+
+
+def test_a_tuple_of_branches_is_told_to_be_a_list(several, make):
+    class Tuple(AnyForm):
+        def forward(self, X):
+            scores, _ = super().forward(X)
+            return tuple(scores.split(WIDTHS, 1))
+
+    with pytest.raises(ValueError, match=r"a list of one such Tensor for every target.*tuple of 3"):
+        make(module=Tuple).fit(*several)

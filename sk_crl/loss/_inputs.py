@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 import torch
@@ -98,6 +98,14 @@ def check_sample_weight(sample_weight: Tensor, n_samples: int) -> None:
             f"sample_weight must have shape ({n_samples},), one for every sample; got shape "
             f"{tuple(sample_weight.shape)}."
         )
+    if reads_are_free(sample_weight):
+        strange = ~(sample_weight.isfinite() & (sample_weight >= 0))
+        if strange.any():
+            sample = int(strange.nonzero()[0])
+            got = sample_weight[sample].item()
+            raise ValueError(
+                f"sample_weight must be finite and non-negative; got {got} for sample {sample}."
+            )
 
 
 def check_alpha(alpha: Tensor | float | Sequence[float], layout: ColumnLayout) -> Tensor:
@@ -117,7 +125,8 @@ def check_alpha(alpha: Tensor | float | Sequence[float], layout: ColumnLayout) -
 
 def per_target(name: str, values: ArrayLike | Sequence[ArrayLike]) -> list[ArrayLike]:
     """Make a list of one of a single target's row."""
-    rows = list(values) if isinstance(values, Iterable) else []
+    is_sequence = isinstance(values, Iterable) and not isinstance(values, Mapping | Set | str)
+    rows = list(values) if is_sequence else []
     if not rows:
         raise ValueError(
             f"{name} must hold a number for every class, or such a sequence for every target; got "

@@ -35,7 +35,7 @@ __test__ = {"balanced_accuracy": balanced_accuracy.__doc__}
 
 
 class TopKScorer:
-    """Scorer of the class-balanced top-k accuracy, as `top_k_balanced_accuracy` makes it.
+    """Scorer of the class-balanced top-k accuracy, as `top_k_balanced_accuracy_scorer` makes it.
 
     scikit-learn's own scorers tell a metric nothing of the estimator, but a fold may lack classes
     that the scores have columns for.
@@ -63,6 +63,11 @@ class TopKScorer:
         sample_weight: ArrayLike | None = None,
     ) -> float:
         """Score the estimator's probabilities, or where it has none its decision function."""
+        expected = getattr(estimator, "target_names_in_", None)
+        if expected is not None and hasattr(y, "columns") and [*y.columns] != expected.tolist():
+            raise ValueError(
+                f"The columns of y must be {expected.tolist()}, in this order; got {[*y.columns]}."
+            )
         has_probabilities = hasattr(estimator, "predict_proba")
         respond = estimator.predict_proba if has_probabilities else estimator.decision_function
         return top_k_balanced_accuracy_score(
@@ -76,7 +81,7 @@ class TopKScorer:
 
     def __repr__(self) -> str:
         missing = "" if self.missing_label is None else f", missing_label={self.missing_label!r}"
-        return f"top_k_balanced_accuracy(k={self.k}{missing})"
+        return f"top_k_balanced_accuracy_scorer(k={self.k}{missing})"
 
     def set_score_request(self, **requests: Any) -> TopKScorer:
         """Request metadata, as scikit-learn's scorers do."""
@@ -92,7 +97,7 @@ class TopKScorer:
         return True
 
 
-def top_k_balanced_accuracy(k: int, missing_label: Any = None) -> TopKScorer:
+def top_k_balanced_accuracy_scorer(k: int, missing_label: Any = None) -> TopKScorer:
     """Make a scorer: the class-balanced top-k accuracy.
 
     It is `top_k_balanced_accuracy_score` of an estimator's `predict_proba`, or where there is none
@@ -124,9 +129,9 @@ def top_k_balanced_accuracy(k: int, missing_label: Any = None) -> TopKScorer:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.dummy import DummyClassifier
     >>> from sklearn.model_selection import cross_val_score
-    >>> from sk_crl.metrics import top_k_balanced_accuracy
+    >>> from sk_crl.metrics import top_k_balanced_accuracy_scorer
     >>> X, y = load_iris(return_X_y=True)
-    >>> scoring = top_k_balanced_accuracy(k=2)
+    >>> scoring = top_k_balanced_accuracy_scorer(k=2)
     >>> cross_val_score(DummyClassifier(), X, y, scoring=scoring, cv=3).round(2)
     array([0.67, 0.67, 0.67])
     """

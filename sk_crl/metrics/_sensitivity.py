@@ -111,7 +111,7 @@ def balanced_accuracy_score(
     """Compute the balanced accuracy, the mean of the classes' sensitivities (Eq. 17-18).
 
     The mean is over the classes that `y_true` holds, and then over targets. For one target this is
-    scikit-learn's function of the same name.
+    what scikit-learn's function of the same name computes, without its `adjusted`.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def top_k_balanced_accuracy_score(
 
     See Also
     --------
-    top_k_balanced_accuracy : The scorer.
+    top_k_balanced_accuracy_scorer : The scorer.
 
     Examples
     --------

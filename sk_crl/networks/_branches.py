@@ -50,19 +50,28 @@ class Branches(nn.Module):
         super().__init__()
         check_integer("units", units, 1)
         check_real("dropout", dropout, 0, 1, "[)")
+        check_integer("n_inputs", n_inputs, 1)
+        n_classes = list(n_classes)
+        if not n_classes:
+            raise ValueError("n_classes must hold a number of classes for every target; got none.")
         for n in n_classes:
             check_integer("n_classes", n, 1)
         self.layout = ColumnLayout(tuple(int(n) for n in n_classes))
         self.units = int(units)
         self.dropout = dropout
         n_targets, widest = self.layout.n_targets, self.layout.widest
-        self.feature = nn.Linear(n_inputs, n_targets * self.units)
+        self.feature_weight = nn.Parameter(torch.empty(n_targets * self.units, n_inputs))
+        self.feature_bias = nn.Parameter(torch.empty(n_targets * self.units, 1))
         # One matrix for every target, as wide as the widest needs, so that one product serves all.
         self.weight = nn.Parameter(torch.empty(n_targets, widest, self.units))
         self.bias = nn.Parameter(torch.empty(n_targets, widest, 1))
-        bound = 1 / math.sqrt(self.units)  # that of nn.Linear
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
+        for n, weight, bias in (
+            (n_inputs, self.feature_weight, self.feature_bias),
+            (self.units, self.weight, self.bias),
+        ):
+            bound = 1 / math.sqrt(n)  # that of nn.Linear
+            nn.init.uniform_(weight, -bound, bound)
+            nn.init.uniform_(bias, -bound, bound)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and the features before them.
@@ -81,7 +90,7 @@ class Branches(nn.Module):
         """
         # Samples come last on the way, which saves transposing between the two products, and in
         # the loss, which compares samples class by class.
-        features = torch.addmm(self.feature.bias[:, None], self.feature.weight, X.t()).relu_()
+        features = torch.addmm(self.feature_bias, self.feature_weight, X.t()).relu_()
         features = features.unflatten(0, (-1, self.units))
         if self.dropout:
             features = F.dropout(features, self.dropout, self.training)

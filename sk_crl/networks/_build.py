@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -75,6 +76,8 @@ def build_network(
     network = module(**arguments)
     if not isinstance(network, nn.Module):
         raise TypeError(f"module must build an nn.Module; {module!r} built {network!r}.")
+    if not inspect.isclass(module):
+        network = deepcopy(network)  # a callable may return the same one every time
     if not any(p.requires_grad for p in network.parameters()):
         raise ValueError(f"module must have parameters to train; {module!r} built one without.")
     return network
@@ -162,8 +165,8 @@ class ScoresAndFeatures(nn.Module):
             return scores, features
         raise ValueError(
             f"module must return scores, a Tensor of shape {expected} with one column for every "
-            f"class{self._listed_targets()}, or a tuple of such scores and features; got "
-            f"{_described(output)}."
+            f"class{self._listed_targets()}{self._or_list()}, or a tuple of such scores and "
+            f"features; got {_described(output)}."
         )
 
     def _joined(self, branches: list[Any], n_samples: int) -> Tensor:
@@ -203,6 +206,10 @@ class ScoresAndFeatures(nn.Module):
         listed = [f"{title}: {n_classes}" for title, n_classes in pairs]
         more = [f"... {len(listed)} in all"] if len(listed) > _MOST_LISTED else []
         return f" ({', '.join(listed[:_MOST_LISTED] + more)})"
+
+    def _or_list(self) -> str:
+        """Say what else scores may be, where there are several targets."""
+        return ", a list of one such Tensor for every target" if self.layout.n_targets > 1 else ""
 
     def _score_layers(self) -> list[nn.Linear]:
         """List the linear layers that can make the scores."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -114,6 +115,8 @@ class OrderedBatches:
         self.batch_size = max(batch_size, _PREDICTED // max(data.X[:1].numel(), 1))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        X = self.data.X.split(self.batch_size)
-        y = [None] * len(X) if self.data.y is None else self.data.y.split(self.batch_size)
-        return zip(X, y, strict=True)
+        # Copies, for a module may work in place, and these are the user's data.
+        X = map(torch.clone, self.data.X.split(self.batch_size))
+        if self.data.y is None:
+            return zip(X, itertools.repeat(None), strict=False)
+        return zip(X, self.data.y.split(self.batch_size), strict=True)

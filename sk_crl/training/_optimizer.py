@@ -48,7 +48,8 @@ def find_optimizer(
         if optimizer.lower() not in _BY_NAME:
             raise ValueError(unknown_name("optimizer", optimizer, _BY_NAME))
         optimizer = _BY_NAME[optimizer.lower()]
-    if not callable(optimizer) or isinstance(optimizer, Optimizer):
+    is_other_class = inspect.isclass(optimizer) and not issubclass(optimizer, Optimizer)
+    if not callable(optimizer) or isinstance(optimizer, Optimizer) or is_other_class:
         raise TypeError(
             f"optimizer must be a name such as 'adam' or a torch.optim class; got {optimizer!r}."
         )
