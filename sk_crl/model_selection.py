@@ -198,7 +198,8 @@ class MultiOutputStratifiedKFold(_StratifiedSplitter):
             more = f", ... {len(rare)} in all" if len(rare) > MOST_SHOWN else ""
             warnings.warn(
                 f"Classes with fewer samples than n_splits={self.n_splits} are missing from some "
-                f"test folds: {', '.join(rare[:MOST_SHOWN])}{more}.",
+                "test folds, and one with a single sample from the training part of its fold: "
+                f"{', '.join(rare[:MOST_SHOWN])}{more}.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -541,8 +541,9 @@ def test_one_warning_names_all_classes_that_are_too_rare():
     with pytest.warns(UserWarning, match=FEW) as caught:
         MultiOutputStratifiedKFold(4).split(Y, Y)
     assert [str(w.message) for w in caught] == [
-        "Classes with fewer samples than n_splits=4 are missing from some test folds: 'b' of "
-        "target 0 (2), 'c' of target 0 (1), 1 of target 1 (3)."
+        "Classes with fewer samples than n_splits=4 are missing from some test folds, and one with "
+        "a single sample from the training part of its fold: 'b' of target 0 (2), 'c' of target 0 "
+        "(1), 1 of target 1 (3)."
     ]
     assert caught[0].filename == __file__
 
