@@ -32,7 +32,7 @@ def make_loss(
 ) -> ClassRectificationLoss:
     """Make the loss for training data of these class distributions."""
     return ClassRectificationLoss(
-        [d.prior for d in distributions],
+        [d.seen for d in distributions],
         eta=estimator.eta,
         alpha=estimator.alpha,
         kappa=estimator.kappa,

@@ -42,13 +42,18 @@ class ClassDistribution:
     @property
     def plain_counts(self) -> NDArray[np.int64] | NDArray[np.float64]:
         """The counts, as integers where all of them are whole."""
-        return self.counts.astype(np.int64) if (self.counts % 1 == 0).all() else self.counts
+        are_whole = (self.counts % 1 == 0).all() and self.counts.max() < 2**53
+        return self.counts.astype(np.int64) if are_whole else self.counts
+
+    @property
+    def seen(self) -> NDArray[np.float64]:
+        """The counts, or equal ones where no class has been seen yet."""
+        return self.counts if self.counts.any() else np.ones_like(self.counts)
 
     @property
     def prior(self) -> NDArray[np.float64]:
-        """The share of every class; equal shares where none has been seen."""
-        counts = self.counts if self.counts.any() else np.ones_like(self.counts)
-        return counts / counts.sum()
+        """The share of every class."""
+        return self.seen / self.seen.sum()
 
     @property
     def log_prior(self) -> NDArray[np.float64]:
@@ -65,7 +70,8 @@ class ClassDistribution:
         The share of samples that a balanced set, every class as large as the largest, would hold
         and this one lacks.
         """
-        return float(1 - 1 / (len(self.prior) * self.prior.max()))
+        # Rounding must not take it below the 0 of balanced classes.
+        return max(0.0, float(1 - self.seen.sum() / (len(self.seen) * self.seen.max())))
 
     def alpha(self, eta: float) -> float:
         r"""Weight of class rectification, :math:`\min(\eta \Omega, 1)` (Eq. 8)."""

@@ -32,8 +32,8 @@ def split_validation(
     Returns
     -------
     training, validation : Samples
-        Training samples hold every class. A class with a single sample is in these alone, which a
-        warning says.
+        Training samples hold every class, if they are as many as all targets have classes. A class
+        with a single sample is in these alone, which a warning says.
 
     Raises
     ------

@@ -38,6 +38,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from sk_crl import CRLClassifier
+from sk_crl._distribution import ClassDistribution
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.networks import MLP
 
@@ -1896,3 +1897,22 @@ def test_monitored_scores_follow_weights_that_the_user_names(table, fast):
     model.fit(*table, X_val=table.X, y_val=table.y)
     of_the_first = (model.predict(table.X) == table.y)[table.y == 0].mean()
     assert model.validation_scores_[-1] == pytest.approx(of_the_first)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.7, 3e38, 1e-37])
+def test_balanced_classes_have_no_imbalance_however_they_are_weighted(fast, weight):
+    """Rounding takes 1 - n / (K n_max) below 0 for some numbers of classes."""
+    for n_classes in [2, 10, 20, 21, 45, 47, 49, 52, 300]:
+        distribution = ClassDistribution(np.full(n_classes, weight * 30))
+        assert 0 <= distribution.omega < 1e-12
+    X, y = np.eye(20)[np.arange(200) % 20], np.arange(200) % 20
+    model = fast(max_epochs=1).fit(X, y, np.full(200, weight))
+    assert model.alpha_ == pytest.approx(0, abs=1e-12)
+    assert model.loss_curve_ == pytest.approx(fast(max_epochs=1).fit(X, y).loss_curve_)
+
+
+def test_validation_classes_without_weight_are_no_score(table, fast):
+    X_val = table.X[table.y == 0]
+    model = fast(class_weight={0: 0.0})
+    with pytest.raises(FloatingPointError, match="no class that has a weight"):
+        model.fit(*table, X_val=X_val, y_val=np.zeros(len(X_val), dtype=int))

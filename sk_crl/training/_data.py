@@ -44,11 +44,13 @@ class TensorData(Dataset):
     def from_samples(cls, samples: Samples, device: torch.device) -> TensorData:
         """Put samples on the device that trains."""
         codes = torch.from_numpy(samples.codes)
-        weighted = (samples.weight != 1).any()
+        # The loss does not depend on their scale, but sums of float32 do.
+        weight = samples.weight / samples.weight.max()
+        weighted = (weight != 1).any()
         return cls(
             from_array(samples.X).to(device),
             (codes[:, 0] if codes.shape[1] == 1 else codes).to(device),
-            torch.as_tensor(samples.weight, dtype=torch.float32).to(device) if weighted else None,
+            torch.as_tensor(weight, dtype=torch.float32).to(device) if weighted else None,
         )
 
 

@@ -182,6 +182,12 @@ class CRLNet(NeuralNetClassifier):
         log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
         weight = self.validation_weight
         score = validate(log_probabilities.cpu(), (y if y.ndim == 2 else y[:, None]).cpu(), weight)
+        if not math.isfinite(score.log_loss):
+            raise FloatingPointError(
+                f"The validation loss became {score.log_loss} in epoch {len(self.history)}: the "
+                "validation data hold no class that has a weight, or the module returned scores "
+                "that are no finite numbers."
+            )
         self.record("valid_loss", score.log_loss)
         self.record("valid_balanced_accuracy", score.accuracy, less_is_better=False)
 
