@@ -1,8 +1,9 @@
-"""What the benchmarks share: one thread, the data folder, power laws, medians, Markdown."""
+"""What the benchmarks share: one thread, data, power laws, timing, results that stay, tables."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -104,6 +105,46 @@ def interleaved(
     n_calls = {name: ceil(TURN / min(timed(a, 1), TURN)) for name, a in actions.items()}
     rounds = [[timed(a, n_calls[name]) for name, a in actions.items()] for _ in range(repeats)]
     return dict(zip(actions, np.array(rounds).T, strict=True))
+
+
+def append_result(path: Path, row: dict[str, object]) -> None:
+    """Append a line to a CSV, after the head if the file is new.
+
+    Every finished fit is a line, written at once: a run that was killed goes on where it stopped.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drop_torn_line(path)
+    is_new = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that has no end: its writer was killed."""
+    if path.exists():
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            path.write_bytes(whole)
+
+
+def read_results(path: Path) -> list[dict[str, str]]:
+    """Read the whole lines of a CSV."""
+    if not path.exists():
+        return []
+    lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return list(csv.DictReader(lines))
+
+
+def mean_and_deviation(values: np.ndarray) -> str:
+    """Write the mean and standard deviation of the scores that are there."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return "-"
+    return f"{values.mean():.3f} ± {values.std(ddof=len(values) > 1):.3f}"
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

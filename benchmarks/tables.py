@@ -14,7 +14,6 @@ stopped, and a new run has nothing to do unless lines are removed.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from collections.abc import Iterator
 from itertools import product
@@ -22,7 +21,16 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from common import add_data_option, find_data, power_law_sizes, print_table, use_one_thread
+from common import (
+    add_data_option,
+    append_result,
+    find_data,
+    mean_and_deviation,
+    power_law_sizes,
+    print_table,
+    read_results,
+    use_one_thread,
+)
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from sklearn.datasets import load_digits
@@ -62,7 +70,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print tables; fit nothing")
     arguments = parser.parse_args()
     if arguments.report:
-        report(read_results(arguments.out))
+        report(read_scores(arguments.out))
     else:
         use_one_thread()
         run(arguments.data, arguments.out)
@@ -73,7 +81,7 @@ def main() -> None:
 
 def run(folder: Path | None, path: Path) -> None:
     """Do the fits that have no line yet."""
-    done = {row[:3] for row in read_results(path)}
+    done = {row[:3] for row in read_scores(path)}
     for data in DATA:
         table = load(folder, data)
         if table is None:
@@ -86,7 +94,8 @@ def run(folder: Path | None, path: Path) -> None:
             model = make_model(method, train_y, split).fit(train_X, train_y)
             seconds = perf_counter() - start
             score = balanced_accuracy_score(test_y, model.predict(test_X))
-            append_result(path, (data, split, method, f"{score:.6f}", f"{seconds:.2f}"))
+            row = (data, split, method, f"{score:.6f}", f"{seconds:.2f}")
+            append_result(path, dict(zip(COLUMNS, row, strict=True)))
             print(f"{data}, split {split}, {method}: {score:.3f} in {seconds:.1f} s", flush=True)
 
 
@@ -156,42 +165,15 @@ def smote(y: np.ndarray, seed: int) -> Iterator[SMOTE | RandomOverSampler]:
     yield SMOTE(k_neighbors=neighbours, random_state=seed)
 
 
-# The CSV.
+# The report.
 
 
-def append_result(path: Path, row: tuple) -> None:
-    """Append a line, after the head if the file is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drop_torn_line(path)
-    is_new = not path.exists() or not path.stat().st_size
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow(COLUMNS)
-        writer.writerow(row)
-
-
-def drop_torn_line(path: Path) -> None:
-    """Cut off a last line that has no end: its writer was killed."""
-    if path.exists():
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            path.write_bytes(whole)
-
-
-def read_results(path: Path) -> list[tuple[str, int, str, float]]:
-    """Read the whole lines: data, split, method, balanced accuracy."""
-    if not path.exists():
-        return []
-    lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+def read_scores(path: Path) -> list[tuple[str, int, str, float]]:
+    """Read what is finished: data, split, method, balanced accuracy."""
     return [
         (row["data"], int(row["split"]), row["method"], float(row["balanced_accuracy"]))
-        for row in csv.DictReader(lines)
+        for row in read_results(path)
     ]
-
-
-# The report.
 
 
 def report(results: list[tuple[str, int, str, float]]) -> None:
@@ -220,14 +202,6 @@ def report(results: list[tuple[str, int, str, float]]) -> None:
     )
     if len(score) < len(DATA) * len(SPLITS) * len(METHODS):
         print(f"UNFINISHED: {len(score)} of {len(DATA) * len(SPLITS) * len(METHODS)} fits.")
-
-
-def mean_and_deviation(values: np.ndarray) -> str:
-    """Write the mean and standard deviation of the scores that are there."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return "-"
-    return f"{values.mean():.3f} ± {values.std(ddof=len(values) > 1):.3f}"
 
 
 def difference(values: np.ndarray) -> str:
