@@ -314,9 +314,11 @@ class ClassRectificationLoss(nn.Module):
 
 def _cross_entropy(scores: Tensor, labels: PreparedLabels) -> Tensor:
     """Compute the cross-entropy part; `scores` are padded, (n_samples, n_targets, widest)."""
+    codes, weight = labels.codes, labels.weight
     if scores.shape[1] == 1:  # its rows lie as they should: nothing to copy
-        surprise = cross_entropy(scores[:, 0], labels.codes[0], reduction="none")[None]
+        codes, weight = codes.flatten(), weight.flatten()
+        surprise = cross_entropy(scores.flatten(0, 1), codes, reduction="none")
     else:
-        surprise = cross_entropy(by_class(scores), labels.codes, reduction="none")
+        surprise = cross_entropy(by_class(scores), codes, reduction="none")
     # Not by matrix product, which autocast would take to half precision.
-    return (surprise * labels.weight.to(surprise.dtype)).sum()
+    return (surprise * weight.to(surprise.dtype)).sum()
