@@ -149,6 +149,9 @@ class BaseCRL(PrefixedParameters, ABC):
             samples = self._encoded(X, labels, weight)
             seed = draw_seed(self.random_state)
             distributions = self._distributions(samples)
+            for title, distribution in zip(self._targets.titles, distributions, strict=True):
+                if not distribution.counts.any():  # going on; a first fit has looked at the classes
+                    raise ValueError(f"{title} has no label at all; leave this target out.")
             validation = None
             if X_val is not None:
                 X_val, labels, weight = self._validated(X_val, y_val, None, reset=False, of="_val")

@@ -56,13 +56,13 @@ class LabelColumn(NamedTuple):
         known = self.values[~self.is_missing]
         codes = np.full(len(self.values), -1)
         strange = known
-        if len(classes) and _is_text(known) == _is_text(classes):
+        if len(classes) and is_text(known) == is_text(classes):
             found = np.searchsorted(classes, known).clip(max=len(classes) - 1)
             codes[~self.is_missing] = found
             strange = known[classes[found] != known]
         if len(strange):
             raise ValueError(
-                f"{_where(name, self.title)} holds labels that are not among the classes "
+                f"{where(name, self.title)} holds labels that are not among the classes "
                 f"{short(classes)}: {short(np.unique(strange))}."
             )
         return codes
@@ -202,7 +202,7 @@ def read_single_target(y: Any, name: str = "y", missing_label: Any = None) -> La
     return Labels((column,))
 
 
-def _is_text(labels: NDArray) -> bool:
+def is_text(labels: NDArray) -> bool:
     """Whether labels are strings; those kept as objects are."""
     return labels.dtype.kind in "OU"
 
@@ -246,11 +246,11 @@ def _read_column(title: str, values: NDArray, missing_label: Any, name: str) -> 
     is_missing = _find_missing(values, missing_label)
     known = values[~is_missing]
     if values.dtype == object:
-        _refuse_mixed(known, _where(name, title))
+        _refuse_mixed(known, where(name, title))
         nested = [label for label in known if not np.isscalar(label)]
         if nested:
             raise ValueError(
-                f"{_where(name, title)} must hold a single label a row; got {nested[0]!r}."
+                f"{where(name, title)} must hold a single label a row; got {nested[0]!r}."
             )
         if len(known) and isinstance(known[0], str):
             known = known.astype(str).astype(object)  # of np.str_ messages would show the type
@@ -271,7 +271,7 @@ def _refuse_mixed(labels: Iterable, where: str) -> None:
         )
 
 
-def _where(name: str, title: str) -> str:
+def where(name: str, title: str) -> str:
     """Say where labels stand: in an array, or in one of its columns."""
     return f"{name}, {title}," if title.startswith("target ") else name
 

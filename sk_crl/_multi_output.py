@@ -241,6 +241,14 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            For what cannot be learned from, and for parameters outside their range; nothing is
+            changed then.
+        FloatingPointError
+            Where the training loss diverges.
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -269,6 +277,14 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            For what cannot be learned from, and for parameters outside their range; nothing is
+            changed then.
+        FloatingPointError
+            Where the training loss diverges.
         """
         return self._partial_fit(X, y, classes, sample_weight)
 

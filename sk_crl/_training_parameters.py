@@ -49,13 +49,13 @@ def check_parameters(estimator: BaseCRL) -> None:
             f"callbacks must be a list of skorch callbacks, or None; got {estimator.callbacks!r}."
         )
     for callback in estimator.callbacks or []:
-        named = isinstance(callback, tuple) and len(callback) == 2
-        bare = callback[1] if named else callback
+        is_named = isinstance(callback, tuple) and len(callback) == 2
+        bare = callback[1] if is_named else callback
         is_class = isinstance(bare, type)
         if (
             is_class
             or not hasattr(bare, "on_train_begin")
-            or (named and not isinstance(callback[0], str))
+            or (is_named and not isinstance(callback[0], str))
         ):
             raise ValueError(
                 "callbacks must hold skorch callbacks, or tuples of a name and a callback; got "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_crl._checks import check_choice, check_sample_weight
-from sk_crl._labels import LabelColumn, Labels, read_labels, short
+from sk_crl._labels import LabelColumn, Labels, is_text, read_labels, short, where
 
 
 class KnownTarget(NamedTuple):
@@ -33,7 +33,7 @@ class KnownTarget(NamedTuple):
 
     def place(self, name: str) -> str:
         """Say in a message where something stands: in `name`, and for which target."""
-        return f"{name}, {self.title}," if self.is_one_of_several else name
+        return where(name, self.title)
 
     @property
     def is_one_of_several(self) -> bool:
@@ -170,7 +170,7 @@ def _predictions_of(target: KnownTarget, column: LabelColumn) -> NDArray:
         )
     labels = column.values[target.rows]
     _column(labels, place).classes()
-    if _are_strings(labels) != _are_strings(target.labels):
+    if is_text(labels) != is_text(target.labels):
         raise ValueError(
             f"{place} must hold labels of the same type as y_true, such as "
             f"{target.labels.tolist()[0]!r}; got {labels.tolist()[0]!r}."
@@ -193,10 +193,6 @@ def _label_list(listed: Any, target: KnownTarget) -> NDArray:
 def _column(labels: NDArray, title: str) -> LabelColumn:
     """Make a column of labels none of which is missing."""
     return LabelColumn(title, labels, np.zeros(len(labels), dtype=bool))
-
-
-def _are_strings(labels: NDArray) -> bool:
-    return labels.dtype.kind in "OU"
 
 
 def _depth(given: Any) -> int:
