@@ -84,4 +84,6 @@ def _pad_index(layout: ColumnLayout, device: torch.device) -> tuple[Tensor, Tens
 @torch.inference_mode(False)
 def _class_cells(layout: ColumnLayout, device: torch.device) -> Tensor:
     """Place of every column among the padded cells, flattened."""
-    return (~_pad_index(layout, device)[1]).flatten().nonzero()[:, 0]
+    starts = range(0, layout.n_targets * layout.widest, layout.widest)
+    cells = [s + k for s, n in zip(starts, layout.n_classes, strict=True) for k in range(n)]
+    return torch.tensor(cells, device=device)

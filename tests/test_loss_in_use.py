@@ -101,8 +101,20 @@ def test_compiles_as_one_graph(settings):
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager", dynamic=True)
     for n_samples in (30, 33):
         features = torch.linspace(-1, 1, n_samples * 4).view(n_samples, 4).sin()
-        arguments = (*batch(n_samples), features)
-        torch.testing.assert_close(compiled(*arguments), loss(*arguments))
+        scores, targets = batch(n_samples)
+        torch.testing.assert_close(
+            value_and_gradients(compiled, scores, targets, features),
+            value_and_gradients(loss, scores, targets, features),
+        )
+        torch.testing.assert_close(
+            compiled(scores, targets, features), loss(scores, targets, features)
+        )
+
+
+def value_and_gradients(function, scores, targets, features):
+    inputs = [tensor.clone().requires_grad_() for tensor in (scores, features)]
+    value = function(inputs[0], targets, inputs[1])
+    return value, *torch.autograd.grad(value, inputs, allow_unused=True, materialize_grads=True)
 
 
 def test_minority_classes_whatever_the_scale_of_the_weights():

@@ -15,27 +15,34 @@ from sk_crl.loss._profile import Places, Profile, reads_are_free
 # negatives. The first is finite, because differences are taken of it before weights of 0.
 _NO_POSITIVE = 2.0
 _NO_NEGATIVE = -torch.inf
+# A row for every class has room for as many anchors as the largest class has. It spares looking
+# anchors up and costs less than that until it is so many times the room that they need.
+_SPARE_ROOM = 8
 
 
 class ClassLevelLabels(NamedTuple):
     """What class-level rectification needs to know of the labels.
 
+    Anchors stand in rows that share their negatives, see `Pairs`: one for every anchor class or,
+    where these are many and of very unequal size, one for every anchor.
+
     Attributes
     ----------
-    classes : Tensor of int64, shape (n_targets, n_anchor_classes, 1)
-        The classes whose samples are anchors.
+    classes : Tensor of int64, shape (n_targets, n_anchor_classes, n_samples)
+        The classes whose samples are anchors, said once for every sample.
     is_member : Tensor of bool, shape (n_targets, n_anchor_classes, n_samples)
         Which samples are of each of them.
     is_negative : Tensor of bool, shape (n_targets, n_anchor_classes, n_samples)
         Which samples are of another class.
-    group : Tensor of int64, shape (n_targets, n_places, 1)
-        Which of the anchor classes each anchor is of.
-    place : Tensor of int64, shape (n_targets, n_places)
-        Where each anchor stands among the hardest members of all anchor classes, flattened.
-    weight : Tensor of shape (n_targets, n_places, n_positives)
+    weight : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         Weight of each anchor's pairs with the hardest members, see `Pairs`.
-    n_negatives : Tensor of int64, shape (n_targets, n_places)
-        Number of each anchor's hard negatives.
+    n_negatives : Tensor of int64, shape (n_targets, n_rows)
+        Number of each row's hard negatives.
+    group : Tensor of int64, shape (n_targets, n_rows, 1), or None
+        Which of the anchor classes each anchor is of; None where rows are anchor classes.
+    place : Tensor of int64, shape (n_targets, n_rows), or None
+        Where each anchor stands among the hardest members of all anchor classes, flattened; None
+        where rows are anchor classes.
     n_alike : Tensor of int64, shape (n_targets, n_anchor_classes), or None
         How many anchors the easiest one stands for; None where each stands for itself.
     n_members : int
@@ -47,10 +54,10 @@ class ClassLevelLabels(NamedTuple):
     classes: Tensor
     is_member: Tensor
     is_negative: Tensor
-    group: Tensor
-    place: Tensor
     weight: Tensor
     n_negatives: Tensor
+    group: Tensor | None
+    place: Tensor | None
     n_alike: Tensor | None
     n_members: int
     most_negatives: int
@@ -78,28 +85,36 @@ class ClassLevelLabels(NamedTuple):
         n_members = largest = profile.largest()
         if collapse:
             n_members = min(kappa + 1, largest)
-        places = Places.from_profile(profile, n_members)
+        n_alike = (profile.size - kappa).clamp(min=1) if n_members < largest else None
+        rank = torch.arange(n_members, device=profile.size.device)
+        size, n_negatives, alike = profile.size[..., None], profile.n_negatives, n_alike
+        group = place = None
+        if profile.size.shape[1] * n_members > _SPARE_ROOM * profile.n_places(n_members):
+            places = Places.from_profile(profile, n_members)
+            rank, size, group = places.rank[..., None], places.size[..., None], places.group
+            place = group * n_members + places.rank.clamp(max=n_members - 1)
+            n_negatives = n_negatives.gather(1, group) * (places.size > 0)
+            alike = None if n_alike is None else n_alike.gather(1, group)
+            group = group[..., None]
+
         # One more than kappa, for the anchor itself must go: or the easiest of them where the
         # anchor is not among them.
-        hard = torch.arange(min(n_members, kappa + 1), device=places.rank.device)
-        is_positive = hard < places.size[..., None]
-        is_positive &= hard != places.rank.clamp(max=kappa)[..., None]
-        weight = profile.n_triplets.clamp(min=1).to(dtype).reciprocal()[:, None]
-        n_alike = None
-        if n_members < largest:
-            n_alike = (profile.size - kappa).clamp(min=1)
-            stands_for = n_alike.gather(1, places.group).masked_fill(places.rank < kappa, 1)
-            weight = weight * stands_for
+        hard = torch.arange(min(n_members, kappa + 1), device=rank.device)
+        is_positive = (hard < size[..., None]) & (rank < size)[..., None]
+        is_positive &= hard != rank.clamp(max=kappa)[..., None]
+        weight = profile.n_triplets.clamp(min=1).to(dtype).reciprocal()[:, None, None]
+        if alike is not None:
+            weight = weight * alike[..., None].masked_fill(rank < kappa, 1)
         is_member = profile.codes[:, None] == profile.classes[..., None]
         is_member &= (profile.size > 0)[..., None]
         return cls(
-            classes=profile.classes[..., None],
+            classes=profile.classes[..., None].expand(-1, -1, n_samples),
             is_member=is_member,
             is_negative=(profile.codes >= 0)[:, None] & ~is_member,
-            group=places.group[..., None],
-            place=places.group * n_members + places.rank.clamp(max=n_members - 1),
             weight=is_positive * weight[..., None],
-            n_negatives=profile.n_negatives.gather(1, places.group) * (places.size > 0),
+            n_negatives=n_negatives,
+            group=group,
+            place=place,
             n_alike=n_alike,
             n_members=n_members,
             most_negatives=kappa,
@@ -107,9 +122,7 @@ class ClassLevelLabels(NamedTuple):
 
 
 def rectify_class_level(
-    log_probabilities: Tensor,
-    labels: ClassLevelLabels,
-    compare: Callable[[Pairs], Tangent],
+    p: Tensor, labels: ClassLevelLabels, compare: Callable[[Pairs], Tangent]
 ) -> tuple[Tensor, Tensor]:
     """Compare every anchor with the hard samples of its class (Eq. 4, 5, 10).
 
@@ -120,8 +133,8 @@ def rectify_class_level(
 
     Parameters
     ----------
-    log_probabilities : Tensor of shape (n_targets, n_classes, n_samples)
-        Logarithms of the softmax probabilities, finite.
+    p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
+        Softmax probabilities of the anchor classes.
     labels : ClassLevelLabels
         The labels.
     compare : callable
@@ -129,59 +142,58 @@ def rectify_class_level(
 
     Returns
     -------
-    intercept : Tensor of shape (n_targets,)
-        The loss less the log-probabilities times their derivatives.
-    gradient : Tensor of shape (n_targets, n_classes, n_samples)
-        Its derivatives by the log-probabilities.
+    loss : Tensor of shape (n_targets,)
+        The loss.
+    by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
+        Its derivatives by the logarithms of the probabilities.
     """
-    n_samples, n_positives = log_probabilities.shape[2], labels.weight.shape[2]
-    classes = labels.classes.expand(-1, -1, n_samples)
-    log_probabilities_of_class = log_probabilities.gather(1, classes)
-    p = log_probabilities_of_class.exp()
-    weight = labels.weight.to(p.dtype)
-
+    n_positives = labels.weight.shape[3]
     # Hard samples once for every class, then handed to its anchors.
     members = torch.where(labels.is_member, p, _NO_POSITIVE)
     hard_members = members.topk(labels.n_members, dim=2, largest=False)
     hard_negatives = torch.where(labels.is_negative, p, _NO_NEGATIVE).topk(labels.most_negatives)
-    anchor = hard_members.values.flatten(1).gather(1, labels.place)[..., None]
-    p_beyond = _of_anchors(hard_members.values[..., :n_positives], labels.group) - anchor
-    negative = anchor - _of_anchors(hard_negatives.values, labels.group)
+    anchor = hardest = hard_members.values
+    positive = hardest[..., None, :n_positives]
+    negative = hard_negatives.values.neg_()
+    if labels.place is not None:
+        anchor = hardest.flatten(1).gather(1, labels.place)[..., None]
+        positive = _of_anchors(hardest[..., :n_positives], labels)[:, :, None]
+        negative = _of_anchors(negative, labels)
+    p_beyond = positive - anchor[..., None]
+    weight = labels.weight.to(p.dtype)
 
-    tangent = compare(Pairs(p_beyond.abs(), weight, negative, labels.n_negatives))
+    tangent = compare(Pairs(p_beyond.abs(), weight, negative, labels.n_negatives, anchor))
 
     # The chain rule, backwards along the same indices: to the hard samples, then to all.
     by_positive = p_beyond.sign_().mul_(tangent.by_positive)
-    by_anchor = tangent.by_negative.sum(2) - by_positive.sum(2)
-    by_member = torch.zeros_like(hard_members.values)
-    by_member.flatten(1).scatter_add_(1, labels.place, by_anchor)
+    by_anchor = tangent.by_shift - by_positive.sum(3)
+    by_positive = by_positive.sum(2)
+    by_negative = tangent.by_negative
+    by_member = by_anchor
+    if labels.place is not None:
+        by_member = torch.zeros_like(hardest)
+        by_member.flatten(1).scatter_add_(1, labels.place, by_anchor[..., 0])
+        by_positive = _of_classes(by_positive, labels)
+        by_negative = _of_classes(by_negative, labels)
     gradient = torch.zeros_like(p)
     if labels.n_alike is not None:
-        _share_among_ties(by_member, gradient, hard_members.values, members, labels.n_alike)
-    by_member[..., :n_positives] += _of_classes(by_positive, labels)
-    by_negative = _of_classes(tangent.by_negative, labels).neg_()
+        _share_among_ties(by_member, gradient, hardest, members, labels.n_alike)
+    by_member[..., :n_positives] += by_positive
     gradient.scatter_add_(2, hard_members.indices, by_member)
-    gradient.scatter_add_(2, hard_negatives.indices, by_negative)
+    gradient.scatter_add_(2, hard_negatives.indices, by_negative.neg_())
 
-    # And once more, p = exp(log p): to what cross-entropy is linear in, too.
-    gradient *= p
-    intercept = tangent.intercept + (gradient * (1 - log_probabilities_of_class)).sum((1, 2))
-    gradient = torch.zeros_like(log_probabilities).scatter_add_(1, classes, gradient)
-    return intercept, gradient
+    by_log_p = gradient.mul_(p)
+    return tangent.intercept + by_log_p.sum((1, 2)), by_log_p
 
 
-def _of_anchors(of_classes: Tensor, group: Tensor) -> Tensor:
-    """Hand rows of anchor classes to their anchors, (n_targets, n_places, ...)."""
-    if of_classes.shape[1] == 1:  # as of every target with two classes: nothing to look up
-        return of_classes
-    return of_classes.gather(1, group.expand(-1, -1, of_classes.shape[2]))
+def _of_anchors(of_classes: Tensor, labels: ClassLevelLabels) -> Tensor:
+    """Hand rows of anchor classes to their anchors, (n_targets, n_rows, ...)."""
+    return of_classes.gather(1, labels.group.expand(-1, -1, of_classes.shape[2]))
 
 
 def _of_classes(of_anchors: Tensor, labels: ClassLevelLabels) -> Tensor:
     """Add the rows of anchors up for their classes, (n_targets, n_anchor_classes, ...)."""
     n_targets, n_classes, _ = labels.classes.shape
-    if n_classes == 1:
-        return of_anchors.sum(1, keepdim=True)
     width = of_anchors.shape[2]
     sums = of_anchors.new_zeros(n_targets, n_classes, width)
     return sums.scatter_add_(1, labels.group.expand(-1, -1, width), of_anchors)

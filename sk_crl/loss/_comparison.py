@@ -13,25 +13,33 @@ from torch import Tensor
 
 
 class Pairs(NamedTuple):
-    """Distances between each anchor and its positives and negatives.
+    """Distances between anchors and hard samples, in rows of anchors with the same negatives.
 
     Attributes
     ----------
-    positive : Tensor of shape (n_targets, n_anchors, n_positives)
+    positive : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         ``d(a, +)``, any finite number where it does not count.
-    weight : Tensor of shape (n_targets, n_anchors, n_positives)
-        One over the target's number of triplets (or over 1), 0 where it does not count.
-    negative : Tensor of shape (n_targets, n_anchors, n_negatives)
-        ``d(a, -)`` in ascending order, infinite after those that count; any number where there is
-        no anchor.
-    n_negatives : Tensor of int64, shape (n_targets, n_anchors)
+    weight : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
+        Number of anchors that the anchor stands for over the target's number of triplets, 0 where
+        the distance does not count.
+    negative : Tensor of shape (n_targets, n_rows, n_negatives)
+        ``d(a, -)`` less the anchor's shift, in ascending order, infinite after those that count.
+    n_negatives : Tensor of int64, shape (n_targets, n_rows)
         How many of them count, the first ones.
+    shift : Tensor of shape (n_targets, n_rows, n_anchors), or None
+        What the distances of an anchor to its row's negatives have in common; None for 0.
     """
 
     positive: Tensor
     weight: Tensor
     negative: Tensor
     n_negatives: Tensor
+    shift: Tensor | None = None
+
+    def to_negatives(self) -> Tensor:
+        """List ``d(a, -)``, (n_targets, n_rows, n_anchors, n_negatives)."""
+        negative = self.negative[:, :, None]
+        return negative if self.shift is None else negative + self.shift[..., None]
 
     def positive_share(self) -> Tensor:
         """One over the target's number of positive pairs, 0 where the distance does not count."""
@@ -40,33 +48,38 @@ class Pairs(NamedTuple):
     def negative_share(self) -> Tensor:
         """One over the target's number of negative pairs, 0 where the distance does not count."""
         place = torch.arange(self.negative.shape[2], device=self.negative.device)
-        return _share(place < self.n_negatives[..., None], self.negative.dtype)
+        counts = (place < self.n_negatives[..., None])[:, :, None]
+        is_anchor = (self.weight > 0).any(3, keepdim=True)
+        return _share(counts & is_anchor, self.negative.dtype)
 
 
 def _share(counts: Tensor, dtype: torch.dtype) -> Tensor:
     """Give every entry of a target that counts the same share of 1."""
-    return counts / counts.sum((1, 2), keepdim=True).clamp(min=1).to(dtype)
+    return counts / counts.sum((1, 2, 3), keepdim=True).clamp(min=1).to(dtype)
 
 
 class Tangent(NamedTuple):
     """The loss of every target as a linear function of the distances, exact where they stand.
 
-    ``loss = intercept + sum(by_positive * positive) + sum(by_negative * negative)``, over the
-    distances that count, and the slopes are its derivatives.
+    ``loss = intercept + sum(by_positive * positive) + sum(by_negative * negative) + sum(by_shift *
+    shift)``, over the distances that count, and the slopes are its derivatives.
 
     Attributes
     ----------
     intercept : Tensor of shape (n_targets,)
         What the loss has beside the sums.
-    by_positive : Tensor of shape (n_targets, n_anchors, n_positives)
+    by_positive : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         Derivative by ``d(a, +)``, 0 where it does not count.
-    by_negative : Tensor of shape (n_targets, n_anchors, n_negatives)
-        Derivative by ``d(a, -)``, 0 where it does not count.
+    by_negative : Tensor of shape (n_targets, n_rows, n_negatives)
+        Derivative by the negatives of a row, 0 where they do not count.
+    by_shift : Tensor of shape (n_targets, n_rows, n_anchors)
+        Derivative by the shift of an anchor: by all of its distances to negatives together.
     """
 
     intercept: Tensor
     by_positive: Tensor
     by_negative: Tensor
+    by_shift: Tensor
 
 
 def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
@@ -79,13 +92,14 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     :math:`r` of the ascending negatives; they add :math:`r t - \sum_{i \le r} d(a, -_i)`. Summed
     over the positives, each :math:`t` weighs its reach :math:`r` and each negative the number of
     positives that reach it. That is :math:`O(\kappa \log \kappa)` for an anchor, and the weights
-    are the gradient.
+    are the gradient. An anchor's shift of its negatives is one of its thresholds the other way, so
+    that the negatives of a row are sorted once for all its anchors.
 
     Parameters
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1)
+    margin : Tensor of shape (n_targets, 1, 1, 1)
         Margin :math:`m_j`.
 
     Returns
@@ -94,14 +108,17 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
         The mean over all triplets of a target, 0 where there is none.
     """
     threshold = pairs.positive + margin
-    reach = torch.searchsorted(pairs.negative, threshold)
-    by_positive = reach * pairs.weight
+    if pairs.shift is not None:
+        threshold -= pairs.shift[..., None]
+    reach = torch.searchsorted(pairs.negative, threshold.flatten(2))
+    by_positive = reach.view_as(threshold) * pairs.weight
+    by_shift = -by_positive.sum(3)
     # Summed up, the weight of the positives that reach too little to reach the i-th negative.
     short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
-    short = short.scatter_add_(2, reach, pairs.weight).cumsum(2)
+    short = short.scatter_add_(2, reach, pairs.weight.flatten(2)).cumsum(2)
     by_negative = short[..., :-1] - short[..., -1:]
-    intercept = (by_positive.sum((1, 2), keepdim=True) * margin).flatten()
-    return Tangent(intercept, by_positive, by_negative)
+    intercept = -margin.flatten() * by_shift.sum((1, 2))
+    return Tangent(intercept, by_positive, by_negative, by_shift)
 
 
 def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
@@ -114,7 +131,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1)
+    margin : Tensor of shape (n_targets, 1, 1, 1)
         Margin :math:`m_{ac}`.
 
     Returns
@@ -122,11 +139,11 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         Half the sum of the two means, each 0 where it has no pair.
     """
-    short = (margin - pairs.negative).clamp(min=0)
+    short = (margin - pairs.to_negatives()).clamp(min=0)
     by_positive = pairs.positive * pairs.positive_share()
-    by_negative = -short * pairs.negative_share()
-    value = (by_positive * pairs.positive).sum((1, 2)) - (by_negative * short).sum((1, 2))
-    return _tangent_at(pairs, value / 2, by_positive, by_negative)
+    by_distance = -short * pairs.negative_share()
+    value = (by_positive * pairs.positive).sum((1, 2, 3)) - (by_distance * short).sum((1, 2, 3))
+    return _tangent_at(pairs, value / 2, by_positive, by_distance)
 
 
 def distribution_comparison(pairs: Pairs, low: float, high: float, bins: int) -> Tangent:
@@ -155,18 +172,19 @@ def distribution_comparison(pairs: Pairs, low: float, high: float, bins: int) ->
     """
     step = (high - low) / (bins - 1)
     positive = _SoftHistogram(pairs.positive, pairs.positive_share(), low, step, bins)
-    negative = _SoftHistogram(pairs.negative, pairs.negative_share(), low, step, bins)
+    negative = _SoftHistogram(pairs.to_negatives(), pairs.negative_share(), low, step, bins)
     nearer = negative.heights.cumsum(1)
     farther = positive.heights.flip(1).cumsum(1).flip(1)
     value = (positive.heights * nearer).sum(1)
     return _tangent_at(pairs, value, positive.derivative(nearer), negative.derivative(farther))
 
 
-def _tangent_at(pairs: Pairs, value: Tensor, by_positive: Tensor, by_negative: Tensor) -> Tangent:
-    """Make the tangent of a loss that is curved, from its value."""
-    finite = pairs.negative.masked_fill(pairs.negative == torch.inf, 0)
-    linear = (by_positive * pairs.positive).sum((1, 2)) + (by_negative * finite).sum((1, 2))
-    return Tangent(value - linear, by_positive, by_negative)
+def _tangent_at(pairs: Pairs, value: Tensor, by_positive: Tensor, by_distance: Tensor) -> Tangent:
+    """Make the tangent of a loss that is curved, from its value and its derivatives."""
+    distance = pairs.to_negatives()
+    finite = distance.masked_fill(distance == torch.inf, 0)
+    linear = (by_positive * pairs.positive).sum((1, 2, 3)) + (by_distance * finite).sum((1, 2, 3))
+    return Tangent(value - linear, by_positive, by_distance.sum(2), by_distance.sum(3))
 
 
 class _SoftHistogram:

@@ -106,9 +106,9 @@ def rectify_instance_level(
 
     Returns
     -------
-    intercept : Tensor of shape (n_targets,)
-        The loss less the distances times their derivatives.
-    gradient : Tensor of shape (n_targets, n_places, n_samples)
+    loss : Tensor of shape (n_targets,)
+        The loss.
+    by_distance : Tensor of shape (n_targets, n_places, n_samples)
         Its derivatives by the distances.
     """
     n_places, n_samples = distances.shape[1:]
@@ -127,15 +127,16 @@ def rectify_instance_level(
     )
     counts = hard_positives.values > -torch.inf
     n_triplets = labels.n_triplets.clamp(min=1).to(distances.dtype)
+    # Every anchor has negatives, and so a row, of its own.
     tangent = compare(
         Pairs(
-            hard_positives.values.masked_fill(~counts, 0),
-            counts / n_triplets[:, None, None],
+            hard_positives.values.masked_fill(~counts, 0)[:, :, None],
+            (counts / n_triplets[:, None, None])[:, :, None],
             hard_negatives.values,
             labels.n_negatives,
         )
     )
-    gradient = torch.zeros_like(distances)
-    gradient.scatter_add_(2, hard_positives.indices, tangent.by_positive)
-    gradient.scatter_add_(2, hard_negatives.indices, tangent.by_negative)
-    return tangent.intercept, gradient
+    by_distance = torch.zeros_like(distances)
+    by_distance.scatter_add_(2, hard_positives.indices, tangent.by_positive[:, :, 0])
+    by_distance.scatter_add_(2, hard_negatives.indices, tangent.by_negative)
+    return tangent.intercept + (by_distance * distances).sum((1, 2)), by_distance

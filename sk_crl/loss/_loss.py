@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
+from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._inputs import (
     by_class,
     check_alpha,
@@ -24,8 +24,10 @@ from sk_crl.loss._inputs import (
     pad_scores,
     per_target,
 )
+from sk_crl.loss._instance_level import InstanceLevelLabels, feature_distances
+from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
-from sk_crl.loss._rectification import Rectification
+from sk_crl.loss._rectification import Rectification, through_softmax
 
 __all__ = ["ClassRectificationLoss", "PreparedLabels"]
 
@@ -105,10 +107,9 @@ class ClassRectificationLoss(nn.Module):
     Two targets, one of them with a missing label (-1):
 
     >>> loss = ClassRectificationLoss(class_counts=[[90, 10], [50, 30, 20]])
-    >>> scores = torch.zeros(4, 5, requires_grad=True)
     >>> targets = torch.tensor([[0, 2], [1, -1], [0, 0], [0, 1]])
-    >>> loss(scores, targets)
-    tensor(1.4546, grad_fn=<SumBackward0>)
+    >>> loss(torch.zeros(4, 5), targets)
+    tensor(1.4546)
     """
 
     omega: Tensor
@@ -284,41 +285,87 @@ class ClassRectificationLoss(nn.Module):
         ValueError
             For tensors whose shapes do not fit, and for missing features.
         """
-        layout = self.layout
-        scores = pad_scores(check_scores(scores, layout), layout)
-        adjusted = scores + self._adjustment.to(scores.dtype) if self.tau else scores
-        if labels.rectified is None and not self.needs_features:
-            return _cross_entropy(adjusted, labels)
+        return self.linearize(scores, labels, features).attached()
+
+    def linearize(
+        self, scores: Tensor, labels: PreparedLabels, features: Tensor | None = None
+    ) -> Linearization:
+        """Compute the loss of a batch whose labels are prepared, together with its gradient.
+
+        A training loop that goes back from the gradient spares the graph of the loss.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_samples, n_columns)
+            Raw scores, finite, the columns of all targets side by side.
+        labels : PreparedLabels
+            The batch's labels, from `prepare`.
+        features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d), optional
+            Needed by ``level="instance"``.
+
+        Returns
+        -------
+        Linearization
+            The loss, and its derivatives by the scores and, at instance level, by the distances
+            between features.
+
+        Raises
+        ------
+        ValueError
+            For tensors whose shapes do not fit, and for missing features.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sk_crl.loss import ClassRectificationLoss
+        >>> loss = ClassRectificationLoss(class_counts=[90, 10])
+        >>> (labels,) = loss.prepare(torch.tensor([0, 0, 1]), batch_size=3)
+        >>> scores = torch.zeros(3, 2, requires_grad=True)
+        >>> loss.linearize(scores, labels).backward()
+        >>> scores.grad.round(decimals=2)
+        tensor([[-0.1300,  0.1300],
+                [-0.1300,  0.1300],
+                [ 0.1300, -0.1300]])
+        """
+        layout, rectified = self.layout, labels.rectified
         if self.needs_features:
             features = check_features(features, len(scores), layout)
-        rectified_scores = scores if self.rectify == "unadjusted" else adjusted
-        log_probabilities = by_class(rectified_scores).log_softmax(1)
-        compared, intercept, slope = self.rectification.tangent(
-            log_probabilities, labels.rectified, features, layout
-        )
-        alpha = self._alpha.to(slope.dtype)
-        slope = slope * alpha[:, None, None]
-        constant = (intercept * alpha).sum()
-        if compared is log_probabilities and rectified_scores is adjusted:
-            # Cross-entropy is linear in the same log-probabilities: one sum for both terms.
-            by_label = -labels.weight[:, None].to(slope.dtype)
-            slope = slope.scatter_add_(1, labels.codes[:, None], by_label)
-            return (compared * slope).sum() + constant
-        return _cross_entropy(adjusted, labels) + (compared * slope).sum() + constant
+        raw = by_class(pad_scores(check_scores(scores.detach(), layout), layout))
+        adjusted = raw + self._adjustment[..., None].to(raw.dtype) if self.tau else raw
+        log_p = adjusted.log_softmax(1)
+        # Cross-entropy is linear in the log-probabilities of the labels.
+        codes, by_label = labels.codes[:, None], labels.weight[:, None].to(log_p.dtype).neg()
+        value = (log_p.gather(1, codes) * by_label).sum()
+        p = log_p.exp_()
+        alpha = self._alpha.to(p.dtype)
+        if isinstance(rectified, ClassLevelLabels):
+            is_shared = not self.tau or self.rectify == "adjusted"
+            q = p if is_shared else raw.softmax(1)
+            term, by_log_q = self.rectification.at_class_level(q, rectified, layout)
+            by_log_q = (rectified.classes, by_log_q * alpha[:, None, None])
+            if is_shared:
+                gradient = through_softmax(p, (codes, by_label), by_log_q)
+            else:
+                gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, by_log_q)
+        else:
+            gradient = through_softmax(p, (codes, by_label))
+        tensors, gradients = [scores], [layout.unpad(gradient.permute(2, 0, 1)).to(scores.dtype)]
+        if isinstance(rectified, InstanceLevelLabels):
+            normalize = self.rectification.normalize
+            distances = feature_distances(features, rectified.anchors, normalize)
+            term, by_distance = self.rectification.at_instance_level(
+                distances.detach(), rectified, layout
+            )
+            tensors.append(distances)
+            gradients.append(by_distance * alpha[:, None, None])
+        elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
+            tensors.append(features)
+            gradients.append(torch.zeros_like(features))
+        if rectified is not None:
+            value = value + (term * alpha).sum()
+        return Linearization(value, tuple(tensors), tuple(gradients))
 
     def _padded(self, rows: list[np.ndarray]) -> Tensor:
         """Lay one row of numbers for every target out as (n_targets, widest), float32."""
         flat = torch.as_tensor(np.concatenate(rows), dtype=torch.float32)
         return self.layout.pad(flat[None], fill=0.0)[0]
-
-
-def _cross_entropy(scores: Tensor, labels: PreparedLabels) -> Tensor:
-    """Compute the cross-entropy part; `scores` are padded, (n_samples, n_targets, widest)."""
-    codes, weight = labels.codes, labels.weight
-    if scores.shape[1] == 1:  # its rows lie as they should: nothing to copy
-        codes, weight = codes.flatten(), weight.flatten()
-        surprise = cross_entropy(scores.flatten(0, 1), codes, reduction="none")
-    else:
-        surprise = cross_entropy(by_class(scores), codes, reduction="none")
-    # Not by matrix product, which autocast would take to half precision.
-    return (surprise * weight.to(surprise.dtype)).sum()

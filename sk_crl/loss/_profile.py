@@ -96,6 +96,14 @@ class Profile(NamedTuple):
         """Bound the samples of an anchor class; on a CPU count the largest."""
         return int(self.size.max()) if reads_are_free(self.size) else self.most_anchors
 
+    def n_places(self, most_per_class: int | None = None) -> int:
+        """Bound the anchors of a target, at most so many of each class; on a CPU count the most."""
+        if reads_are_free(self.size):
+            return int(self.size.clamp(0, most_per_class).sum(1).max())
+        if most_per_class is None:
+            return self.most_anchors
+        return min(self.most_anchors, self.size.shape[1] * most_per_class)
+
 
 def profile_labels(
     codes: Tensor, n_classes: int, rho: float, scope: str, kappa: int | None
@@ -168,12 +176,8 @@ class Places(NamedTuple):
         """Line anchors up, at most so many of each class."""
         size = profile.size.clamp(0, most_per_class)
         ends = size.cumsum(1)
-        n_places = profile.most_anchors
-        if reads_are_free(size):
-            n_places = int(ends[:, -1].max())
-        elif most_per_class is not None:
-            n_places = min(n_places, size.shape[1] * most_per_class)
-        places = torch.arange(n_places, device=size.device).expand(len(size), -1).contiguous()
+        places = torch.arange(profile.n_places(most_per_class), device=size.device)
+        places = places.expand(len(size), -1).contiguous()
         group = torch.searchsorted(ends, places, right=True).clamp(max=size.shape[1] - 1)
         return cls(
             group=group,

@@ -27,6 +27,7 @@ from sk_crl.loss._instance_level import (
     feature_distances,
     rectify_instance_level,
 )
+from sk_crl.loss._linear import Linearization
 from sk_crl.loss._profile import profile_labels
 
 LEVELS = ("class", "instance")
@@ -92,54 +93,55 @@ class Rectification:
         collapse = self.comparison == "relative"
         return ClassLevelLabels.from_profile(profile, self.kappa, dtype, collapse)
 
-    def tangent(
-        self,
-        log_probabilities: Tensor,
-        labels: RectifiedLabels | None,
-        features: Tensor | None,
-        layout: ColumnLayout,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute every target's loss as a linear function of what it compares.
-
-        The loss of a target is ``intercept + (compared * slope).sum()``: exact in value, and in its
-        derivative because the intercept and the slope carry none.
+    def at_class_level(
+        self, p: Tensor, labels: ClassLevelLabels, layout: ColumnLayout
+    ) -> tuple[Tensor, Tensor]:
+        """Compute every target's loss, and its derivatives by the logarithms of probabilities.
 
         Parameters
         ----------
-        log_probabilities : Tensor of shape (n_targets, widest, n_samples)
-            Logarithms of the softmax probabilities, finite.
-        labels : ClassLevelLabels, InstanceLevelLabels or None
+        p : Tensor of shape (n_targets, widest, n_samples)
+            Softmax probabilities.
+        labels : ClassLevelLabels
             The labels, from `prepare`.
-        features : Tensor of shape (n_samples, n_features) or (n_samples, n_targets, n_features)
-            Features for the instance level, shared by the targets or one per target.
         layout : ColumnLayout
             The targets' classes.
 
         Returns
         -------
-        compared : Tensor of shape (n_targets, ..., ...)
-            The log-probabilities or, at instance level, distances, with their graph.
-        intercept : Tensor of shape (n_targets,)
-            The loss where `compared` is 0.
-        slope : Tensor of the shape of `compared`
-            Its derivatives.
+        loss : Tensor of shape (n_targets,)
+            The loss.
+        by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
+            Its derivatives by those of the anchor classes, ``labels.classes``.
         """
-        if isinstance(labels, ClassLevelLabels):
-            compare = self._comparison(layout, log_probabilities)
-            with _no_graph():
-                tangent = rectify_class_level(log_probabilities, labels, compare)
-            return log_probabilities, *tangent
-        if isinstance(labels, InstanceLevelLabels):
-            assert features is not None  # checked with the scores
-            distances = feature_distances(features, labels.anchors, self.normalize)
+        with no_graph():
+            p = p.gather(1, labels.classes)
+            return rectify_class_level(p, labels, self._comparison(layout, p))
+
+    def at_instance_level(
+        self, distances: Tensor, labels: InstanceLevelLabels, layout: ColumnLayout
+    ) -> tuple[Tensor, Tensor]:
+        """Compute every target's loss, and its derivatives by distances.
+
+        Parameters
+        ----------
+        distances : Tensor of shape (n_targets, n_places, n_samples)
+            Distances of the anchors to all samples, from `feature_distances`.
+        labels : InstanceLevelLabels
+            The labels, from `prepare`.
+        layout : ColumnLayout
+            The targets' classes.
+
+        Returns
+        -------
+        loss : Tensor of shape (n_targets,)
+            The loss.
+        by_distance : Tensor of shape (n_targets, n_places, n_samples)
+            Its derivatives by the distances.
+        """
+        with no_graph():
             compare = self._comparison(layout, distances)
-            with _no_graph():
-                tangent = rectify_instance_level(distances, labels, self.kappa, compare)
-            return distances, *tangent
-        compared = log_probabilities
-        if features is not None:
-            compared = features.sum().expand(layout.n_targets, 1, 1)
-        return compared, compared.new_zeros(layout.n_targets), torch.zeros_like(compared)
+            return rectify_instance_level(distances, labels, self.kappa, compare)
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -229,14 +231,47 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    log_probabilities = by_class(pad_scores(scores, layout)).log_softmax(1)
     labels = rectification.prepare(codes.t(), layout, scores.dtype)
-    compared, intercept, slope = rectification.tangent(log_probabilities, labels, features, layout)
-    # Inference tensors cannot be kept for the way back; their clones can.
-    return intercept + (compared * slope.clone()).sum((1, 2))
+    if isinstance(labels, InstanceLevelLabels):
+        tensor = feature_distances(features, labels.anchors, normalize)
+        value, gradient = rectification.at_instance_level(tensor.detach(), labels, layout)
+        gradient = gradient.clone()  # inference tensors cannot be kept for the way back
+    elif isinstance(labels, ClassLevelLabels):
+        tensor = by_class(pad_scores(scores, layout))
+        p = tensor.detach().softmax(1)
+        value, by_log_p = rectification.at_class_level(p, labels, layout)
+        gradient = through_softmax(p, (labels.classes, by_log_p))
+    else:
+        tensor = (scores if features is None else features).sum().expand(layout.n_targets, 1, 1)
+        value, gradient = tensor.new_zeros(layout.n_targets), torch.zeros_like(tensor)
+    return Linearization(value, (tensor,), (gradient,)).attached()
 
 
-def _no_graph() -> AbstractContextManager:
+def through_softmax(p: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn derivatives by some log-probabilities into those by all scores.
+
+    With ``log p_k = s_k - log sum exp s`` a derivative ``b_k`` by ``log p_k`` is ``b_k`` by
+    ``s_k``, and ``-p_l b_k`` by every ``s_l``.
+
+    Parameters
+    ----------
+    p : Tensor of shape (n_targets, n_classes, n_samples)
+        Softmax probabilities.
+    *parts : tuple of Tensor of int64, Tensor of shape (n_targets, n_some, n_samples)
+        Classes, and the derivatives by the logarithms of their probabilities.
+
+    Returns
+    -------
+    Tensor of shape (n_targets, n_classes, n_samples)
+    """
+    totals = [by if by.shape[1] == 1 else by.sum(1, keepdim=True) for _, by in parts]
+    gradient = p * sum(totals[1:], totals[0]).neg()
+    for classes, by in parts:
+        gradient.scatter_add_(1, classes, by)
+    return gradient
+
+
+def no_graph() -> AbstractContextManager:
     """Record no graph: in inference mode, the cheaper way, which compilation does not know."""
     return torch.no_grad() if torch.compiler.is_compiling() else torch.inference_mode()
 
@@ -244,5 +279,5 @@ def _no_graph() -> AbstractContextManager:
 @lru_cache(maxsize=128)
 @torch.inference_mode(False)  # what is cached must serve training, too
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Make a tensor of one value per target, (n_targets, 1, 1), once and not in every step."""
-    return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
+    """Make a tensor of one value per target, (n_targets, 1, 1, 1), once and not in every step."""
+    return torch.tensor(values, dtype=dtype, device=device)[:, None, None, None]

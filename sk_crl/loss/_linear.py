@@ -1,0 +1,58 @@
+"""A loss together with its gradient, with or without a graph."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class Linearization(NamedTuple):
+    """A loss, what it is a function of, and its gradient there.
+
+    Attributes
+    ----------
+    value : Tensor of shape () or (n_targets,)
+        The loss, without a graph.
+    tensors : tuple of Tensor
+        What it is a function of, with the graphs that they came with. Where there is a loss for
+        every target, they have shape (n_targets, ..., ...).
+    gradients : tuple of Tensor
+        Its derivatives by each of them; where there is a loss for every target, those of each
+        target's loss by what is of that target.
+    """
+
+    value: Tensor
+    tensors: tuple[Tensor, ...]
+    gradients: tuple[Tensor, ...]
+
+    def attached(self) -> Tensor:
+        """Return the loss with its graph, which can be differentiated once."""
+        if not torch.compiler.is_compiling():
+            return _Attached.apply(self.value, *self.gradients, *self.tensors)
+        # The same for a compiler, which takes no function of its own here: each difference is 0.
+        pairs = zip(self.tensors, self.gradients, strict=True)
+        terms = [(tensor - tensor.detach()) * gradient for tensor, gradient in pairs]
+        return self.value + sum(t.sum((1, 2)) if self.value.ndim else t.sum() for t in terms)
+
+    def backward(self) -> None:
+        """Accumulate the gradient in the leaves of the tensors' graphs."""
+        torch.autograd.backward(self.tensors, self.gradients)
+
+
+class _Attached(torch.autograd.Function):
+    """A value whose gradient is known."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *gradients_and_tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(*gradients_and_tensors[: len(gradients_and_tensors) // 2])
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = ctx.saved_tensors
+        factor = factor[:, None, None] if factor.ndim else factor
+        return (None, *(None for _ in gradients), *(factor * gradient for gradient in gradients))
