@@ -13,6 +13,7 @@ from skorch.callbacks import EarlyStopping
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl.loss import ClassRectificationLoss
+from sk_crl.networks import MLP
 from sk_crl.networks._build import ScoresAndFeatures, build_network
 from sk_crl.training import MONITORS
 from sk_crl.training._net import CRLNet
@@ -96,9 +97,25 @@ def make_net(
         classes=np.arange(loss.layout.widest),
         predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),
         validation_weight=_validation_weight(estimator, loss),
+        by_hand=_goes_back_by_hand(estimator, network, loss),
         train_split=None,
         verbose=0,
         **{f"optimizer__{name}": value for name, value in settings.items()},
+    )
+
+
+def _goes_back_by_hand(
+    estimator: BaseCRL, network: ScoresAndFeatures, loss: ClassRectificationLoss
+) -> bool:
+    """Whether nobody but the network itself, and the loss by its scores, has a part in gradients.
+
+    Callbacks may hang hooks on the network, and see its graph.
+    """
+    return (
+        estimator.module in ("mlp", MLP)
+        and network.network.knows_way_back
+        and not loss.needs_features
+        and not estimator.callbacks
     )
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from sk_crl.loss._comparison import Pairs, Tangent
 from sk_crl.loss._profile import Places, Profile, reads_are_free
 
-# Masked probabilities, above and below all others: those of samples that are no positives, and no
-# negatives. The first is finite, because differences are taken of it before weights of 0.
+# What is added to probabilities so that samples which are no positives, or no negatives, are the
+# last to be mined. The first is finite, because differences are taken before weights of 0.
 _NO_POSITIVE = 2.0
-_NO_NEGATIVE = -torch.inf
+_NO_NEGATIVE = torch.inf
 # A row for every class has room for as many anchors as the largest class has. It spares looking
 # anchors up and costs less than that until it is so many times the room that they need.
 _SPARE_ROOM = 8
@@ -30,10 +30,9 @@ class ClassLevelLabels(NamedTuple):
     ----------
     classes : Tensor of int64, shape (n_targets, n_anchor_classes, n_samples)
         The classes whose samples are anchors, said once for every sample.
-    is_member : Tensor of bool, shape (n_targets, n_anchor_classes, n_samples)
-        Which samples are of each of them.
-    is_negative : Tensor of bool, shape (n_targets, n_anchor_classes, n_samples)
-        Which samples are of another class.
+    beyond : Tensor of shape (n_targets, 2, n_anchor_classes, n_samples)
+        0 for the samples of each of them, more for others; then 0 for samples of another class,
+        infinite for others.
     weight : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         Weight of each anchor's pairs with the hardest members, see `Pairs`.
     n_negatives : Tensor of int64, shape (n_targets, n_rows)
@@ -45,6 +44,8 @@ class ClassLevelLabels(NamedTuple):
         where rows are anchor classes.
     n_alike : Tensor of int64, shape (n_targets, n_anchor_classes), or None
         How many anchors the easiest one stands for; None where each stands for itself.
+    scale : Tensor of shape (n_targets, 1, 1, 1)
+        What each target's loss is multiplied by.
     n_members : int
         Room for the hardest members of a class.
     most_negatives : int
@@ -52,19 +53,19 @@ class ClassLevelLabels(NamedTuple):
     """
 
     classes: Tensor
-    is_member: Tensor
-    is_negative: Tensor
+    beyond: Tensor
     weight: Tensor
     n_negatives: Tensor
     group: Tensor | None
     place: Tensor | None
     n_alike: Tensor | None
+    scale: Tensor
     n_members: int
     most_negatives: int
 
     @classmethod
     def from_profile(
-        cls, profile: Profile, kappa: int | None, dtype: torch.dtype, collapse: bool
+        cls, profile: Profile, kappa: int | None, scale: Tensor, collapse: bool
     ) -> ClassLevelLabels:
         """Settle all that a profile settles.
 
@@ -74,8 +75,8 @@ class ClassLevelLabels(NamedTuple):
             The labels' profile.
         kappa : int or None
             Hard samples of each kind, None for all.
-        dtype : torch.dtype
-            Precision of the weights.
+        scale : Tensor of shape (n_targets,)
+            What to multiply each target's loss by.
         collapse : bool
             Whether one anchor may stand for all that are easier than the hard positives: the
             relative comparison does not tell them apart.
@@ -102,20 +103,24 @@ class ClassLevelLabels(NamedTuple):
         hard = torch.arange(min(n_members, kappa + 1), device=rank.device)
         is_positive = (hard < size[..., None]) & (rank < size)[..., None]
         is_positive &= hard != rank.clamp(max=kappa)[..., None]
-        weight = profile.n_triplets.clamp(min=1).to(dtype).reciprocal()[:, None, None]
+        weight = (scale / profile.n_triplets.clamp(min=1))[:, None, None]
         if alike is not None:
             weight = weight * alike[..., None].masked_fill(rank < kappa, 1)
         is_member = profile.codes[:, None] == profile.classes[..., None]
         is_member &= (profile.size > 0)[..., None]
+        is_negative = (profile.codes >= 0)[:, None] & ~is_member
+        beyond = scale.new_zeros(len(is_member), 2, *is_member.shape[1:])
+        beyond[:, 0].masked_fill_(~is_member, _NO_POSITIVE)
+        beyond[:, 1].masked_fill_(~is_negative, _NO_NEGATIVE)
         return cls(
             classes=profile.classes[..., None].expand(-1, -1, n_samples),
-            is_member=is_member,
-            is_negative=(profile.codes >= 0)[:, None] & ~is_member,
+            beyond=beyond,
             weight=is_positive * weight[..., None],
             n_negatives=n_negatives,
             group=group,
             place=place,
             n_alike=n_alike,
+            scale=scale[:, None, None, None],
             n_members=n_members,
             most_negatives=kappa,
         )
@@ -148,21 +153,22 @@ def rectify_class_level(
         Its derivatives by the logarithms of the probabilities.
     """
     n_positives = labels.weight.shape[3]
+    weight, beyond = labels.weight.to(p.dtype), labels.beyond.to(p.dtype)
     # Hard samples once for every class, then handed to its anchors.
-    members = torch.where(labels.is_member, p, _NO_POSITIVE)
+    members, negatives = p + beyond[:, 0], beyond[:, 1] - p
     hard_members = members.topk(labels.n_members, dim=2, largest=False)
-    hard_negatives = torch.where(labels.is_negative, p, _NO_NEGATIVE).topk(labels.most_negatives)
+    hard_negatives = negatives.topk(labels.most_negatives, dim=2, largest=False)
     anchor = hardest = hard_members.values
     positive = hardest[..., None, :n_positives]
-    negative = hard_negatives.values.neg_()
+    negative = hard_negatives.values
     if labels.place is not None:
         anchor = hardest.flatten(1).gather(1, labels.place)[..., None]
         positive = _of_anchors(hardest[..., :n_positives], labels)[:, :, None]
         negative = _of_anchors(negative, labels)
     p_beyond = positive - anchor[..., None]
-    weight = labels.weight.to(p.dtype)
 
-    tangent = compare(Pairs(p_beyond.abs(), weight, negative, labels.n_negatives, anchor))
+    scale = labels.scale.to(p.dtype)
+    tangent = compare(Pairs(p_beyond.abs(), weight, negative, labels.n_negatives, scale, anchor))
 
     # The chain rule, backwards along the same indices: to the hard samples, then to all.
     by_positive = p_beyond.sign_().mul_(tangent.by_positive)
@@ -180,6 +186,7 @@ def rectify_class_level(
         _share_among_ties(by_member, gradient, hardest, members, labels.n_alike)
     by_member[..., :n_positives] += by_positive
     gradient.scatter_add_(2, hard_members.indices, by_member)
+    # Negatives were mined with their sign turned.
     gradient.scatter_add_(2, hard_negatives.indices, by_negative.neg_())
 
     by_log_p = gradient.mul_(p)

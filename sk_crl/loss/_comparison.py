@@ -20,12 +20,14 @@ class Pairs(NamedTuple):
     positive : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         ``d(a, +)``, any finite number where it does not count.
     weight : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
-        Number of anchors that the anchor stands for over the target's number of triplets, 0 where
-        the distance does not count.
+        The target's scale times the number of anchors that the anchor stands for, over the
+        target's number of triplets; 0 where the distance does not count.
     negative : Tensor of shape (n_targets, n_rows, n_negatives)
         ``d(a, -)`` less the anchor's shift, in ascending order, infinite after those that count.
     n_negatives : Tensor of int64, shape (n_targets, n_rows)
         How many of them count, the first ones.
+    scale : Tensor of shape (n_targets, 1, 1, 1)
+        What the target's loss is multiplied by.
     shift : Tensor of shape (n_targets, n_rows, n_anchors), or None
         What the distances of an anchor to its row's negatives have in common; None for 0.
     """
@@ -34,6 +36,7 @@ class Pairs(NamedTuple):
     weight: Tensor
     negative: Tensor
     n_negatives: Tensor
+    scale: Tensor
     shift: Tensor | None = None
 
     def to_negatives(self) -> Tensor:
@@ -59,7 +62,7 @@ def _share(counts: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Tangent(NamedTuple):
-    """The loss of every target as a linear function of the distances, exact where they stand.
+    """The scaled loss of every target as a linear function of the distances, exact where they stand.
 
     ``loss = intercept + sum(by_positive * positive) + sum(by_negative * negative) + sum(by_shift *
     shift)``, over the distances that count, and the slopes are its derivatives.
@@ -107,9 +110,10 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         The mean over all triplets of a target, 0 where there is none.
     """
-    threshold = pairs.positive + margin
-    if pairs.shift is not None:
-        threshold -= pairs.shift[..., None]
+    if pairs.shift is None:
+        threshold = pairs.positive + margin
+    else:
+        threshold = pairs.positive - (pairs.shift[..., None] - margin)
     reach = torch.searchsorted(pairs.negative, threshold.flatten(2))
     by_positive = reach.view_as(threshold) * pairs.weight
     by_shift = -by_positive.sum(3)
@@ -180,7 +184,9 @@ def distribution_comparison(pairs: Pairs, low: float, high: float, bins: int) ->
 
 
 def _tangent_at(pairs: Pairs, value: Tensor, by_positive: Tensor, by_distance: Tensor) -> Tangent:
-    """Make the tangent of a loss that is curved, from its value and its derivatives."""
+    """Make the tangent of a loss that is curved, from its value and derivatives, and scale it."""
+    value = value * pairs.scale.flatten()
+    by_positive, by_distance = by_positive * pairs.scale, by_distance * pairs.scale
     distance = pairs.to_negatives()
     finite = distance.masked_fill(distance == torch.inf, 0)
     linear = (by_positive * pairs.positive).sum((1, 2, 3)) + (by_distance * finite).sum((1, 2, 3))

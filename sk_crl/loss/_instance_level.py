@@ -26,18 +26,21 @@ class InstanceLevelLabels(NamedTuple):
         Whether an anchor fills the place.
     n_negatives : Tensor of int64, shape (n_targets, n_places)
         Number of each anchor's hard negatives.
-    n_triplets : Tensor of int64, shape (n_targets,)
-        Number of triplets of all anchors together.
+    weight : Tensor of shape (n_targets, 1, 1, 1)
+        Weight of each triplet: the target's scale over the number of its triplets.
+    scale : Tensor of shape (n_targets, 1, 1, 1)
+        What each target's loss is multiplied by.
     """
 
     codes: Tensor
     anchors: Tensor
     is_anchor: Tensor
     n_negatives: Tensor
-    n_triplets: Tensor
+    weight: Tensor
+    scale: Tensor
 
     @classmethod
-    def from_profile(cls, profile: Profile) -> InstanceLevelLabels:
+    def from_profile(cls, profile: Profile, scale: Tensor) -> InstanceLevelLabels:
         """Settle all that a profile settles."""
         places = Places.from_profile(profile)
         is_anchor = places.size > 0
@@ -51,7 +54,8 @@ class InstanceLevelLabels(NamedTuple):
             anchors=group.argsort(dim=1, stable=True)[:, : places.group.shape[1]],
             is_anchor=is_anchor,
             n_negatives=profile.n_negatives.gather(1, places.group) * is_anchor,
-            n_triplets=profile.n_triplets,
+            weight=(scale / profile.n_triplets.clamp(min=1))[:, None, None, None],
+            scale=scale[:, None, None, None],
         )
 
 
@@ -126,14 +130,14 @@ def rectify_instance_level(
         min(kappa, n_samples), dim=2, largest=False
     )
     counts = hard_positives.values > -torch.inf
-    n_triplets = labels.n_triplets.clamp(min=1).to(distances.dtype)
     # Every anchor has negatives, and so a row, of its own.
     tangent = compare(
         Pairs(
             hard_positives.values.masked_fill(~counts, 0)[:, :, None],
-            (counts / n_triplets[:, None, None])[:, :, None],
+            counts[:, :, None] * labels.weight.to(distances.dtype),
             hard_negatives.values,
             labels.n_negatives,
+            labels.scale.to(distances.dtype),
         )
     )
     by_distance = torch.zeros_like(distances)

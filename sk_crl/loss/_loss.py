@@ -258,8 +258,8 @@ class ClassRectificationLoss(nn.Module):
             codes = codes.masked_fill(sample_weight[:, None] <= 0, -1)
         weight = weigh(codes, sample_weight, self.class_weight, self._alpha.dtype).to(dtype)
         rectification = self.rectification if self._rectifies else None
-        factor = (1 - self._alpha).to(dtype)
-        return prepare_batches(codes, weight, factor, batch_size, rectification, self.layout)
+        alpha = self._alpha.to(dtype)
+        return prepare_batches(codes, weight, alpha, batch_size, rectification, self.layout)
 
     def compute(
         self, scores: Tensor, labels: PreparedLabels, features: Tensor | None = None
@@ -337,16 +337,15 @@ class ClassRectificationLoss(nn.Module):
         codes, by_label = labels.codes[:, None], labels.weight[:, None].to(log_p.dtype).neg()
         value = (log_p.gather(1, codes) * by_label).sum()
         p = log_p.exp_()
-        alpha = self._alpha.to(p.dtype)
         if isinstance(rectified, ClassLevelLabels):
             is_shared = not self.tau or self.rectify == "adjusted"
             q = p if is_shared else raw.softmax(1)
             term, by_log_q = self.rectification.at_class_level(q, rectified, layout)
-            by_log_q = (rectified.classes, by_log_q * alpha[:, None, None])
             if is_shared:
-                gradient = through_softmax(p, (codes, by_label), by_log_q)
+                gradient = through_softmax(p, (codes, by_label), (rectified.classes, by_log_q))
             else:
-                gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, by_log_q)
+                gradient = through_softmax(p, (codes, by_label))
+                gradient += through_softmax(q, (rectified.classes, by_log_q))
         else:
             gradient = through_softmax(p, (codes, by_label))
         tensors, gradients = [scores], [layout.unpad(gradient.permute(2, 0, 1)).to(scores.dtype)]
@@ -357,12 +356,12 @@ class ClassRectificationLoss(nn.Module):
                 distances.detach(), rectified, layout
             )
             tensors.append(distances)
-            gradients.append(by_distance * alpha[:, None, None])
+            gradients.append(by_distance.clone())  # inference tensors cannot be kept
         elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
             tensors.append(features)
             gradients.append(torch.zeros_like(features))
         if rectified is not None:
-            value = value + (term * alpha).sum()
+            value = value + term.sum()
         return Linearization(value, tuple(tensors), tuple(gradients))
 
     def _padded(self, rows: list[np.ndarray]) -> Tensor:

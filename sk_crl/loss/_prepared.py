@@ -59,7 +59,7 @@ def weigh(
 def prepare_batches(
     codes: Tensor,
     weight: Tensor,
-    factor: Tensor,
+    alpha: Tensor,
     batch_size: int,
     rectification: Rectification | None,
     layout: ColumnLayout,
@@ -72,8 +72,8 @@ def prepare_batches(
         The labels, checked.
     weight : Tensor of shape (n_samples, n_targets)
         Weights in the cross-entropy, 0 where the label is missing.
-    factor : Tensor of shape (n_targets,)
-        Weight of each target's cross-entropy beside its class rectification.
+    alpha : Tensor of shape (n_targets,)
+        Weight of each target's class rectification, beside its cross-entropy.
     batch_size : int
         Samples in a batch.
     rectification : Rectification or None
@@ -95,14 +95,14 @@ def prepare_batches(
         prepared
         for part_codes, part_weight, size in parts
         if len(part_codes)
-        for prepared in _prepare_even(part_codes, part_weight, factor, size, rectification, layout)
+        for prepared in _prepare_even(part_codes, part_weight, alpha, size, rectification, layout)
     ]
 
 
 def _prepare_even(
     codes: Tensor,
     weight: Tensor,
-    factor: Tensor,
+    alpha: Tensor,
     batch_size: int,
     rectification: Rectification | None,
     layout: ColumnLayout,
@@ -115,12 +115,13 @@ def _prepare_even(
     )
     rectified: Iterator[RectifiedLabels | None] = repeat(None)
     if rectification is not None:
-        labels = rectification.prepare(codes.flatten(0, 1), layout, weight.dtype)
+        scale = alpha.repeat(len(codes))
+        labels = rectification.prepare(codes.flatten(0, 1), layout, scale)
         if labels is not None:
             rectified = _split(labels, layout.n_targets)
     # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
     total = weight.sum(2, keepdim=True)
-    weight = weight * (factor[:, None] / total.masked_fill(total == 0, 1))
+    weight = weight * ((1 - alpha)[:, None] / total.masked_fill(total == 0, 1))
     return map(PreparedLabels, codes.clamp(min=0).unbind(), weight.unbind(), rectified)
 
 

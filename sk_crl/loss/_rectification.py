@@ -81,17 +81,21 @@ class Rectification:
             return tuple(min(2 * math.sin(math.pi / k), 1.0) for k in n_classes)
         return tuple(2 * math.pi / k for k in n_classes)
 
-    def prepare(
-        self, codes: Tensor, layout: ColumnLayout, dtype: torch.dtype
-    ) -> RectifiedLabels | None:
-        """Prepare labels, (n_targets, n_samples); None where there are no anchors."""
+    def prepare(self, codes: Tensor, layout: ColumnLayout, scale: Tensor) -> RectifiedLabels | None:
+        """Prepare labels, (n_targets, n_samples), for losses that are multiplied by a scale each.
+
+        Returns
+        -------
+        ClassLevelLabels, InstanceLevelLabels or None
+            None where there are no anchors.
+        """
         profile = profile_labels(codes, layout.widest, self.rho, self.scope, self.kappa)
         if not profile.classes.shape[1]:
             return None
         if self.level == "instance":
-            return InstanceLevelLabels.from_profile(profile)
+            return InstanceLevelLabels.from_profile(profile, scale)
         collapse = self.comparison == "relative"
-        return ClassLevelLabels.from_profile(profile, self.kappa, dtype, collapse)
+        return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse)
 
     def at_class_level(
         self, p: Tensor, labels: ClassLevelLabels, layout: ColumnLayout
@@ -231,7 +235,7 @@ def class_rectification(
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
-    labels = rectification.prepare(codes.t(), layout, scores.dtype)
+    labels = rectification.prepare(codes.t(), layout, scores.new_ones(layout.n_targets))
     if isinstance(labels, InstanceLevelLabels):
         tensor = feature_distances(features, labels.anchors, normalize)
         value, gradient = rectification.at_instance_level(tensor.detach(), labels, layout)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -103,3 +104,45 @@ class MLP(nn.Module):
         if isinstance(self.head, Branches):
             return self.head(feature)
         return self.head(feature), feature
+
+    @property
+    def knows_way_back(self) -> bool:
+        """Whether `with_way_back` serves: for one target, or targets without branches."""
+        return isinstance(self.head, nn.Linear) and not self.dropout
+
+    @torch.no_grad()
+    def with_way_back(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
+        """Compute scores, and the way back from them, by hand.
+
+        In a network as small as this, recording a graph and walking it back costs more than the
+        products. With the output :math:`z = W x + b` of a layer and the derivative :math:`g` of a
+        loss by it, the derivatives are :math:`g x^T` by :math:`W`, :math:`g` by :math:`b` and
+        :math:`W^T g` by :math:`x`; through the ReLU that made :math:`x` the last passes where
+        :math:`x > 0`.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...)
+            Samples.
+
+        Returns
+        -------
+        scores : Tensor of shape (n_samples, n_classes)
+            As from `forward`, without a graph.
+        way_back : callable
+            Takes the derivatives of a loss by the scores, and sets the parameters' ``grad``.
+        """
+        layers, inputs = [*self.hidden, self.head], [X.flatten(1)]
+        for layer in self.hidden:
+            inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.t()).relu_())
+        scores = torch.addmm(self.head.bias, inputs[-1], self.head.weight.t())
+
+        @torch.no_grad()
+        def way_back(gradient: Tensor) -> None:
+            for i in reversed(range(len(layers))):
+                weight, bias = layers[i].weight, layers[i].bias
+                weight.grad, bias.grad = gradient.t() @ inputs[i], gradient.sum(0)
+                if i:
+                    gradient = (gradient @ weight).mul_(inputs[i] > 0)
+
+        return scores, way_back

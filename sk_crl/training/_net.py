@@ -13,6 +13,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
+from sk_crl.loss import PreparedLabels
 from sk_crl.training._data import OrderedBatches, TensorData, TrainingBatches
 from sk_crl.training._validation import validate
 
@@ -34,6 +35,8 @@ class CRLNet(NeuralNetClassifier):
         Source of the batches' order.
     validation_weight : Tensor of shape (n_targets, widest), optional
         How much every class counts in validation; by default all count alike.
+    by_hand : bool, default=False
+        Whether gradients come from the network's `with_way_back`.
     **kwargs
         The parameters of `skorch.NeuralNetClassifier`. `module` returns scores and features,
         `predict_nonlinearity` is a `Decision`.
@@ -44,11 +47,13 @@ class CRLNet(NeuralNetClassifier):
         *args,
         generator: torch.Generator | None = None,
         validation_weight: Tensor | None = None,
+        by_hand: bool = False,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.generator = generator
         self.validation_weight = validation_weight
+        self.by_hand = by_hand
 
     def get_default_callbacks(self):
         """Time the epochs; all else is on request."""
@@ -118,33 +123,27 @@ class CRLNet(NeuralNetClassifier):
         hears_batches = self._hears_batches()
         self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
-        parameters = list(self.module_.parameters())
-        predicted = None
         for X, y, labels in batches:
             if hears_batches:
                 self.notify("on_batch_begin", batch=(X, y), training=True)
+            predicted = []
 
-            def closure(X=X, y=y, labels=labels):
-                for parameter in parameters:
-                    parameter.grad = None
-                scores, features = self.module_(X)
-                loss = self.criterion_.compute(scores, labels, features)
-                loss.backward()
+            def closure(X=X, y=y, labels=labels, predicted=predicted):
+                loss, scores = self._differentiate(X, labels)
                 if hears_batches:
-                    nonlocal predicted
-                    predicted = scores.detach()
+                    predicted[:] = [scores.detach()]
                     named = list(self.module_.named_parameters())
                     self.notify("on_grad_computed", named_parameters=named, batch=(X, y))
                 return loss
 
-            loss = self.optimizer_.step(closure).detach()
+            loss = self.optimizer_.step(closure)
             total.add_(loss, alpha=len(X))
             n_samples += len(X)
             if hears_batches:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(X))
                 self.notify(
-                    "on_batch_end", batch=(X, y), training=True, loss=loss, y_pred=predicted
+                    "on_batch_end", batch=(X, y), training=True, loss=loss, y_pred=predicted[0]
                 )
         mean = total.item() / n_samples
         self._check_finite(mean)
@@ -152,6 +151,20 @@ class CRLNet(NeuralNetClassifier):
             self.history.new_batch()
             self.history.record_batch("train_loss", mean)
         self.record("train_loss", mean)
+
+    def _differentiate(self, X: Tensor, labels: PreparedLabels) -> tuple[Tensor, Tensor]:
+        """Set the gradient of a batch's loss in the parameters; return the loss and the scores."""
+        if self.by_hand:
+            scores, way_back = self.module_.network.with_way_back(X)
+            linear = self.criterion_.linearize(scores, labels)
+            way_back(linear.gradients[0])
+        else:
+            for parameter in self.module_.parameters():
+                parameter.grad = None
+            scores, features = self.module_(X)
+            linear = self.criterion_.linearize(scores, labels, features)
+            linear.backward()
+        return linear.value, scores
 
     def _check_finite(self, loss: float) -> None:
         """Raise FloatingPointError where training has diverged."""
