@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
@@ -23,6 +23,17 @@ class ColumnLayout:
     n_classes : tuple of int
         The number of classes of every target.
 
+    Attributes
+    ----------
+    n_targets : int
+        The number of targets.
+    n_columns : int
+        The number of score columns, all targets together.
+    widest : int
+        The number of classes of the widest target.
+    is_uniform : bool
+        Whether every target has the same number of classes.
+
     Examples
     --------
     >>> import torch
@@ -37,25 +48,21 @@ class ColumnLayout:
 
     n_classes: tuple[int, ...]
 
-    @property
-    def n_targets(self) -> int:
-        """The number of targets."""
-        return len(self.n_classes)
+    n_targets: int = field(init=False, repr=False, compare=False)
+    n_columns: int = field(init=False, repr=False, compare=False)
+    widest: int = field(init=False, repr=False, compare=False)
+    is_uniform: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def n_columns(self) -> int:
-        """The number of score columns, all targets together."""
-        return sum(self.n_classes)
-
-    @property
-    def widest(self) -> int:
-        """The number of classes of the widest target."""
-        return max(self.n_classes)
-
-    @property
-    def is_uniform(self) -> bool:
-        """Whether every target has the same number of classes."""
-        return min(self.n_classes) == self.widest
+    def __post_init__(self):
+        # Asked for in every step of training, hence counted once.
+        sizes = self.n_classes
+        for name, value in (
+            ("n_targets", len(sizes)),
+            ("n_columns", sum(sizes)),
+            ("widest", max(sizes)),
+            ("is_uniform", min(sizes) == max(sizes)),
+        ):
+            object.__setattr__(self, name, value)
 
     def pad(self, columns: Tensor, fill: float) -> Tensor:
         """Turn (n, n_columns) into (n, n_targets, widest), with `fill` where there is no class."""

@@ -30,9 +30,10 @@ class ClassLevelLabels(NamedTuple):
     ----------
     classes : Tensor of int64, shape (n_targets, n_anchor_classes, n_samples)
         The classes whose samples are anchors, said once for every sample.
-    beyond : Tensor of shape (n_targets, 2, n_anchor_classes, n_samples)
-        0 for the samples of each of them, more for others; then 0 for samples of another class,
-        infinite for others.
+    beyond_members : Tensor of shape (n_targets, n_anchor_classes, n_samples)
+        0 for the samples of each of them, more for others.
+    beyond_negatives : Tensor of shape (n_targets, n_anchor_classes, n_samples)
+        0 for the samples of other classes, infinite for others.
     weight : Tensor of shape (n_targets, n_rows, n_anchors, n_positives)
         Weight of each anchor's pairs with the hardest members, see `Pairs`.
     n_negatives : Tensor of int64, shape (n_targets, n_rows)
@@ -53,7 +54,8 @@ class ClassLevelLabels(NamedTuple):
     """
 
     classes: Tensor
-    beyond: Tensor
+    beyond_members: Tensor
+    beyond_negatives: Tensor
     weight: Tensor
     n_negatives: Tensor
     group: Tensor | None
@@ -109,12 +111,11 @@ class ClassLevelLabels(NamedTuple):
         is_member = profile.codes[:, None] == profile.classes[..., None]
         is_member &= (profile.size > 0)[..., None]
         is_negative = (profile.codes >= 0)[:, None] & ~is_member
-        beyond = scale.new_zeros(len(is_member), 2, *is_member.shape[1:])
-        beyond[:, 0].masked_fill_(~is_member, _NO_POSITIVE)
-        beyond[:, 1].masked_fill_(~is_negative, _NO_NEGATIVE)
+        zeros = scale.new_zeros(is_member.shape)
         return cls(
             classes=profile.classes[..., None].expand(-1, -1, n_samples),
-            beyond=beyond,
+            beyond_members=zeros.masked_fill(~is_member, _NO_POSITIVE),
+            beyond_negatives=zeros.masked_fill(~is_negative, _NO_NEGATIVE),
             weight=is_positive * weight[..., None],
             n_negatives=n_negatives,
             group=group,
@@ -153,9 +154,8 @@ def rectify_class_level(
         Its derivatives by the logarithms of the probabilities.
     """
     n_positives = labels.weight.shape[3]
-    weight, beyond = labels.weight.to(p.dtype), labels.beyond.to(p.dtype)
     # Hard samples once for every class, then handed to its anchors.
-    members, negatives = p + beyond[:, 0], beyond[:, 1] - p
+    members, negatives = labels.beyond_members + p, labels.beyond_negatives - p
     hard_members = members.topk(labels.n_members, dim=2, largest=False)
     hard_negatives = negatives.topk(labels.most_negatives, dim=2, largest=False)
     anchor = hardest = hard_members.values
@@ -167,14 +167,13 @@ def rectify_class_level(
         negative = _of_anchors(negative, labels)
     p_beyond = positive - anchor[..., None]
 
-    scale = labels.scale.to(p.dtype)
+    weight, scale = labels.weight.to(p.dtype), labels.scale.to(p.dtype)
     tangent = compare(Pairs(p_beyond.abs(), weight, negative, labels.n_negatives, scale, anchor))
 
     # The chain rule, backwards along the same indices: to the hard samples, then to all.
     by_positive = p_beyond.sign_().mul_(tangent.by_positive)
-    by_anchor = tangent.by_shift - by_positive.sum(3)
-    by_positive = by_positive.sum(2)
-    by_negative = tangent.by_negative
+    by_anchor = tangent.pull.add_(by_positive.sum(3)).neg_()
+    by_positive, by_negative = by_positive.sum(2), tangent.by_negative
     by_member = by_anchor
     if labels.place is not None:
         by_member = torch.zeros_like(hardest)
@@ -184,7 +183,7 @@ def rectify_class_level(
     gradient = torch.zeros_like(p)
     if labels.n_alike is not None:
         _share_among_ties(by_member, gradient, hardest, members, labels.n_alike)
-    by_member[..., :n_positives] += by_positive
+    by_member[..., :n_positives].add_(by_positive)
     gradient.scatter_add_(2, hard_members.indices, by_member)
     # Negatives were mined with their sign turned.
     gradient.scatter_add_(2, hard_negatives.indices, by_negative.neg_())
@@ -227,10 +226,13 @@ def _share_among_ties(
     n_alike : Tensor of int64, shape (n_targets, n_anchor_classes)
         How many anchors the easiest one stands for.
     """
-    easiest = hardest[..., -1:]
-    ties = (hardest[..., :-1] == easiest) & (n_alike > 1)[..., None]
-    if reads_are_free(ties) and not ties[..., -1].any():
+    stands_for_several = n_alike > 1
+    # In ascending order, the last but one is among those that tie.
+    near = (hardest[..., -1] == hardest[..., -2]).logical_and_(stands_for_several)
+    if reads_are_free(near) and not near.any():
         return
+    easiest = hardest[..., -1:]
+    ties = (hardest[..., :-1] == easiest) & stands_for_several[..., None]
     n_ties = ties.sum(2, keepdim=True)
     tied = (members == easiest) & (n_ties > 0)
     total = torch.where(n_ties > 0, by_member[..., -1:], 0)

@@ -62,9 +62,9 @@ def _share(counts: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Tangent(NamedTuple):
-    """The scaled loss of every target as a linear function of the distances, exact where they stand.
+    """The loss of every target, scaled, as a linear function of distances, exact where they stand.
 
-    ``loss = intercept + sum(by_positive * positive) + sum(by_negative * negative) + sum(by_shift *
+    ``loss = intercept + sum(by_positive * positive) + sum(by_negative * negative) - sum(pull *
     shift)``, over the distances that count, and the slopes are its derivatives.
 
     Attributes
@@ -75,14 +75,15 @@ class Tangent(NamedTuple):
         Derivative by ``d(a, +)``, 0 where it does not count.
     by_negative : Tensor of shape (n_targets, n_rows, n_negatives)
         Derivative by the negatives of a row, 0 where they do not count.
-    by_shift : Tensor of shape (n_targets, n_rows, n_anchors)
-        Derivative by the shift of an anchor: by all of its distances to negatives together.
+    pull : Tensor of shape (n_targets, n_rows, n_anchors)
+        Derivative by the shift of an anchor, which all its distances to negatives have in common,
+        with its sign turned.
     """
 
     intercept: Tensor
     by_positive: Tensor
     by_negative: Tensor
-    by_shift: Tensor
+    pull: Tensor
 
 
 def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
@@ -102,7 +103,7 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1, 1)
+    margin : Tensor of shape (n_targets, 1, 1)
         Margin :math:`m_j`.
 
     Returns
@@ -111,18 +112,17 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
         The mean over all triplets of a target, 0 where there is none.
     """
     if pairs.shift is None:
-        threshold = pairs.positive + margin
+        threshold = pairs.positive + margin[..., None]
     else:
-        threshold = pairs.positive - (pairs.shift[..., None] - margin)
+        threshold = pairs.positive - (pairs.shift - margin)[..., None]
     reach = torch.searchsorted(pairs.negative, threshold.flatten(2))
     by_positive = reach.view_as(threshold) * pairs.weight
-    by_shift = -by_positive.sum(3)
+    pull = by_positive.sum(3)
     # Summed up, the weight of the positives that reach too little to reach the i-th negative.
     short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
     short = short.scatter_add_(2, reach, pairs.weight.flatten(2)).cumsum(2)
     by_negative = short[..., :-1] - short[..., -1:]
-    intercept = -margin.flatten() * by_shift.sum((1, 2))
-    return Tangent(intercept, by_positive, by_negative, by_shift)
+    return Tangent((margin * pull).sum((1, 2)), by_positive, by_negative, pull)
 
 
 def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
@@ -135,7 +135,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1, 1)
+    margin : Tensor of shape (n_targets, 1, 1)
         Margin :math:`m_{ac}`.
 
     Returns
@@ -143,7 +143,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         Half the sum of the two means, each 0 where it has no pair.
     """
-    short = (margin - pairs.to_negatives()).clamp(min=0)
+    short = (margin[..., None] - pairs.to_negatives()).clamp(min=0)
     by_positive = pairs.positive * pairs.positive_share()
     by_distance = -short * pairs.negative_share()
     value = (by_positive * pairs.positive).sum((1, 2, 3)) - (by_distance * short).sum((1, 2, 3))
@@ -190,7 +190,7 @@ def _tangent_at(pairs: Pairs, value: Tensor, by_positive: Tensor, by_distance: T
     distance = pairs.to_negatives()
     finite = distance.masked_fill(distance == torch.inf, 0)
     linear = (by_positive * pairs.positive).sum((1, 2, 3)) + (by_distance * finite).sum((1, 2, 3))
-    return Tangent(value - linear, by_positive, by_distance.sum(2), by_distance.sum(3))
+    return Tangent(value - linear, by_positive, by_distance.sum(2), -by_distance.sum(3))
 
 
 class _SoftHistogram:

@@ -328,41 +328,56 @@ class ClassRectificationLoss(nn.Module):
                 [ 0.1300, -0.1300]])
         """
         layout, rectified = self.layout, labels.rectified
+        checked = check_scores(scores, layout)
         if self.needs_features:
             features = check_features(features, len(scores), layout)
-        raw = by_class(pad_scores(check_scores(scores.detach(), layout), layout))
+        with torch.no_grad():
+            value, gradient = self._by_scores(by_class(pad_scores(checked, layout)), labels)
+            gradient = layout.unpad(gradient.permute(2, 0, 1)).to(scores.dtype)
+        tensors, gradients = (scores,), (gradient,)
+        if isinstance(rectified, InstanceLevelLabels):
+            distances = feature_distances(features, rectified.anchors, self.rectification.normalize)
+            term, by_distance = self.rectification.at_instance_level(distances, rectified, layout)
+            value = value + term.sum()
+            tensors, gradients = (scores, distances), (gradient, by_distance)
+        elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
+            tensors, gradients = (scores, features), (gradient, torch.zeros_like(features))
+        return Linearization(value, tensors, gradients)
+
+    def _by_scores(self, raw: Tensor, labels: PreparedLabels) -> tuple[Tensor, Tensor]:
+        """Compute what of the loss depends on scores, and its derivatives by them, class by class.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n_targets, widest, n_samples)
+            The scores.
+        labels : PreparedLabels
+            The batch's labels.
+
+        Returns
+        -------
+        value : Tensor of shape ()
+            Cross-entropy and, at class level, class rectification.
+        gradient : Tensor of shape (n_targets, widest, n_samples)
+            Its derivatives.
+        """
         adjusted = raw + self._adjustment[..., None].to(raw.dtype) if self.tau else raw
         log_p = adjusted.log_softmax(1)
         # Cross-entropy is linear in the log-probabilities of the labels.
-        codes, by_label = labels.codes[:, None], labels.weight[:, None].to(log_p.dtype).neg()
+        codes, by_label = labels.codes, labels.by_label.to(log_p.dtype)
         value = (log_p.gather(1, codes) * by_label).sum()
         p = log_p.exp_()
-        if isinstance(rectified, ClassLevelLabels):
-            is_shared = not self.tau or self.rectify == "adjusted"
-            q = p if is_shared else raw.softmax(1)
-            term, by_log_q = self.rectification.at_class_level(q, rectified, layout)
-            if is_shared:
-                gradient = through_softmax(p, (codes, by_label), (rectified.classes, by_log_q))
-            else:
-                gradient = through_softmax(p, (codes, by_label))
-                gradient += through_softmax(q, (rectified.classes, by_log_q))
+        if not isinstance(labels.rectified, ClassLevelLabels):
+            return value, through_softmax(p, (codes, by_label))
+        is_shared = not self.tau or self.rectify == "adjusted"
+        q = p if is_shared else raw.softmax(1)
+        term, by_log_q = self.rectification.at_class_level(q, labels.rectified, self.layout)
+        rectified = (labels.rectified.classes, by_log_q)
+        if is_shared:
+            gradient = through_softmax(p, (codes, by_label), rectified)
         else:
-            gradient = through_softmax(p, (codes, by_label))
-        tensors, gradients = [scores], [layout.unpad(gradient.permute(2, 0, 1)).to(scores.dtype)]
-        if isinstance(rectified, InstanceLevelLabels):
-            normalize = self.rectification.normalize
-            distances = feature_distances(features, rectified.anchors, normalize)
-            term, by_distance = self.rectification.at_instance_level(
-                distances.detach(), rectified, layout
-            )
-            tensors.append(distances)
-            gradients.append(by_distance.clone())  # inference tensors cannot be kept
-        elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
-            tensors.append(features)
-            gradients.append(torch.zeros_like(features))
-        if rectified is not None:
-            value = value + term.sum()
-        return Linearization(value, tuple(tensors), tuple(gradients))
+            gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rectified)
+        return value + term.sum(), gradient
 
     def _padded(self, rows: list[np.ndarray]) -> Tensor:
         """Lay one row of numbers for every target out as (n_targets, widest), float32."""

@@ -20,10 +20,11 @@ class PreparedLabels(NamedTuple):
 
     Parameters
     ----------
-    codes : Tensor of int64, shape (n_targets, n_samples)
+    codes : Tensor of int64, shape (n_targets, 1, n_samples)
         Class of each sample for each target, 0 where it is missing.
-    weight : Tensor of shape (n_targets, n_samples)
-        Weight of their cross-entropies in the loss, 0 where the label is missing.
+    by_label : Tensor of shape (n_targets, 1, n_samples)
+        Derivative of the loss by the log-probability of each label: minus the weight of its
+        cross-entropy, 0 where the label is missing.
     rectified : ClassLevelLabels, InstanceLevelLabels or None
         What rectification needs to know; None where nothing is rectified.
 
@@ -34,13 +35,13 @@ class PreparedLabels(NamedTuple):
     >>> loss = ClassRectificationLoss(class_counts=[90, 10])
     >>> first, last = loss.prepare(torch.tensor([0, 1, 0, -1, 1]), batch_size=3)
     >>> last.codes
-    tensor([[0, 1]])
+    tensor([[[0, 1]]])
     >>> loss.compute(torch.zeros(2, 2), last)
     tensor(0.5391)
     """
 
     codes: Tensor
-    weight: Tensor
+    by_label: Tensor
     rectified: ClassLevelLabels | InstanceLevelLabels | None
 
 
@@ -121,8 +122,9 @@ def _prepare_even(
             rectified = _split(labels, layout.n_targets)
     # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
     total = weight.sum(2, keepdim=True)
-    weight = weight * ((1 - alpha)[:, None] / total.masked_fill(total == 0, 1))
-    return map(PreparedLabels, codes.clamp(min=0).unbind(), weight.unbind(), rectified)
+    by_label = weight * ((alpha - 1)[:, None] / total.masked_fill(total == 0, 1))
+    rows = (column[:, :, None].unbind() for column in (codes.clamp(min=0), by_label))
+    return map(PreparedLabels, *rows, rectified)
 
 
 def _split(labels: RectifiedLabels, n_targets: int) -> Iterator[RectifiedLabels]:

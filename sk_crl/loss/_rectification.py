@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 
 import torch
 from torch import Tensor
@@ -118,9 +117,8 @@ class Rectification:
         by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
             Its derivatives by those of the anchor classes, ``labels.classes``.
         """
-        with no_graph():
-            p = p.gather(1, labels.classes)
-            return rectify_class_level(p, labels, self._comparison(layout, p))
+        compare = _comparison(self, layout, p.dtype, p.device)
+        return rectify_class_level(p.gather(1, labels.classes), labels, compare)
 
     def at_instance_level(
         self, distances: Tensor, labels: InstanceLevelLabels, layout: ColumnLayout
@@ -143,19 +141,9 @@ class Rectification:
         by_distance : Tensor of shape (n_targets, n_places, n_samples)
             Its derivatives by the distances.
         """
-        with no_graph():
-            compare = self._comparison(layout, distances)
+        compare = _comparison(self, layout, distances.dtype, distances.device)
+        with torch.no_grad():
             return rectify_instance_level(distances, labels, self.kappa, compare)
-
-    def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
-        """Choose the comparison and settle all but its pairs."""
-        if self.comparison == "distribution":
-            low, high = (-1.0, 1.0) if self.level == "class" else (0.0, 2.0)
-            return partial(distribution_comparison, low=low, high=high, bins=self.bins)
-        margin = _constant(self.margins(layout.n_classes), like.dtype, like.device)
-        if self.comparison == "relative":
-            return partial(relative_comparison, margin=margin)
-        return partial(absolute_comparison, margin=margin)
 
 
 def class_rectification(
@@ -238,8 +226,7 @@ def class_rectification(
     labels = rectification.prepare(codes.t(), layout, scores.new_ones(layout.n_targets))
     if isinstance(labels, InstanceLevelLabels):
         tensor = feature_distances(features, labels.anchors, normalize)
-        value, gradient = rectification.at_instance_level(tensor.detach(), labels, layout)
-        gradient = gradient.clone()  # inference tensors cannot be kept for the way back
+        value, gradient = rectification.at_instance_level(tensor, labels, layout)
     elif isinstance(labels, ClassLevelLabels):
         tensor = by_class(pad_scores(scores, layout))
         p = tensor.detach().softmax(1)
@@ -268,20 +255,22 @@ def through_softmax(p: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
     -------
     Tensor of shape (n_targets, n_classes, n_samples)
     """
-    totals = [by if by.shape[1] == 1 else by.sum(1, keepdim=True) for _, by in parts]
-    gradient = p * sum(totals[1:], totals[0]).neg()
+    totals = (by if by.shape[1] == 1 else by.sum(1, keepdim=True) for _, by in parts)
+    gradient = p * reduce(torch.add, totals).neg()
     for classes, by in parts:
         gradient.scatter_add_(1, classes, by)
     return gradient
 
 
-def no_graph() -> AbstractContextManager:
-    """Record no graph: in inference mode, the cheaper way, which compilation does not know."""
-    return torch.no_grad() if torch.compiler.is_compiling() else torch.inference_mode()
-
-
 @lru_cache(maxsize=128)
 @torch.inference_mode(False)  # what is cached must serve training, too
-def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Make a tensor of one value per target, (n_targets, 1, 1, 1), once and not in every step."""
-    return torch.tensor(values, dtype=dtype, device=device)[:, None, None, None]
+def _comparison(
+    settings: Rectification, layout: ColumnLayout, dtype: torch.dtype, device: torch.device
+) -> Callable[[Pairs], Tangent]:
+    """Choose the comparison and settle all but its pairs, once and not in every step."""
+    if settings.comparison == "distribution":
+        low, high = (-1.0, 1.0) if settings.level == "class" else (0.0, 2.0)
+        return partial(distribution_comparison, low=low, high=high, bins=settings.bins)
+    margins = torch.tensor(settings.margins(layout.n_classes), dtype=dtype, device=device)
+    compare = relative_comparison if settings.comparison == "relative" else absolute_comparison
+    return partial(compare, margin=margins[:, None, None])

@@ -110,7 +110,7 @@ class MLP(nn.Module):
         """Whether `with_way_back` serves: for one target, or targets without branches."""
         return isinstance(self.head, nn.Linear) and not self.dropout
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def with_way_back(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
         """Compute scores, and the way back from them, by hand.
 
@@ -130,19 +130,20 @@ class MLP(nn.Module):
         scores : Tensor of shape (n_samples, n_classes)
             As from `forward`, without a graph.
         way_back : callable
-            Takes the derivatives of a loss by the scores, and sets the parameters' ``grad``.
+            Takes the derivatives of a loss by the scores, and writes those by the parameters into
+            their ``grad``, which must be there.
         """
         layers, inputs = [*self.hidden, self.head], [X.flatten(1)]
         for layer in self.hidden:
             inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.t()).relu_())
         scores = torch.addmm(self.head.bias, inputs[-1], self.head.weight.t())
 
-        @torch.no_grad()
         def way_back(gradient: Tensor) -> None:
             for i in reversed(range(len(layers))):
                 weight, bias = layers[i].weight, layers[i].bias
-                weight.grad, bias.grad = gradient.t() @ inputs[i], gradient.sum(0)
+                torch.mm(gradient.t(), inputs[i], out=weight.grad)
+                torch.sum(gradient, 0, out=bias.grad)
                 if i:
-                    gradient = (gradient @ weight).mul_(inputs[i] > 0)
+                    gradient = torch.mm(gradient, weight).mul_(inputs[i] > 0)
 
         return scores, way_back

@@ -123,6 +123,9 @@ class CRLNet(NeuralNetClassifier):
         hears_batches = self._hears_batches()
         self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
+        if self.by_hand:
+            for parameter in self.module_.parameters():
+                parameter.grad = torch.zeros_like(parameter)
         for X, y, labels in batches:
             if hears_batches:
                 self.notify("on_batch_begin", batch=(X, y), training=True)
@@ -155,9 +158,10 @@ class CRLNet(NeuralNetClassifier):
     def _differentiate(self, X: Tensor, labels: PreparedLabels) -> tuple[Tensor, Tensor]:
         """Set the gradient of a batch's loss in the parameters; return the loss and the scores."""
         if self.by_hand:
-            scores, way_back = self.module_.network.with_way_back(X)
-            linear = self.criterion_.linearize(scores, labels)
-            way_back(linear.gradients[0])
+            with torch.inference_mode():
+                scores, way_back = self.module_.network.with_way_back(X)
+                linear = self.criterion_.linearize(scores, labels)
+                way_back(linear.gradients[0])
         else:
             for parameter in self.module_.parameters():
                 parameter.grad = None
