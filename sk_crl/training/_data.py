@@ -16,11 +16,10 @@ from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
 
 # How many numbers are gathered, or predicted from, at a time: large enough that the work of Python
 # does not show, small enough that memory does not. A network makes more numbers of those it is
-# given than a gather does.
+# given than a gather does, and what is prepared of labels takes more memory than they do.
 _CHUNK = 2**22
 _PREDICTED = 2**18
-# What is prepared of the labels takes more memory than they do.
-_MOST_BATCHES = 32
+_MOST_BATCHES = 256
 
 
 class TensorData(Dataset):
@@ -93,10 +92,13 @@ class TrainingBatches:
         order = torch.randperm(len(data), generator=self.generator).to(data.X.device)
         if len(data) > 1 and len(data) % size == 1:
             order = order[:-1]  # batch normalisation cannot train on a single sample
-        n_batches = min(max(_CHUNK // (size * max(data.X[0].numel(), 1)), 1), _MOST_BATCHES)
+        n_numbers = data.X[0].numel() + self.loss.layout.n_columns
+        n_batches = min(max(_CHUNK // (size * n_numbers), 1), _MOST_BATCHES)
         for rows in order.split(n_batches * size):
-            X, y = data.X[rows], data.y[rows]
-            weight = None if data.sample_weight is None else data.sample_weight[rows]
+            # Four times as fast as indexing.
+            X, y = data.X.index_select(0, rows), data.y.index_select(0, rows)
+            weight = data.sample_weight
+            weight = None if weight is None else weight.index_select(0, rows)
             labels = self.loss.prepare(y, weight, batch_size=size)
             yield from zip(X.split(size), y.split(size), labels, strict=True)
 
