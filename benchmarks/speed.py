@@ -23,6 +23,7 @@ from rows.imports import import_rows
 from rows.loss import loss_rows, targets_rows
 from rows.metric_learning import MEMORY_BATCHES, metric_learning_memory, metric_learning_rows
 from rows.resnet32 import resnet32_rows
+from rows.stream import stream_rows
 from timing import Row, Setting, add_timing_options
 
 WORKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
@@ -34,6 +35,7 @@ WORKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "resnet32": resnet32_rows,
     "predict": predict_rows,
     "import": import_rows,
+    "stream": stream_rows,
 }
 HEAD = ["work", "method", "beside", "goal", "ratio, median [least, greatest]", "time"]
 
@@ -75,8 +77,11 @@ def device_name(setting: Setting) -> str:
 def cells(row: Row) -> list[str]:
     """Write a row of the table."""
     goal = "" if row.goal is None else f"≤ {row.goal:g}"
-    ratio = spread(row.ratios, digits=3)
-    return [row.work, row.method, row.peer, goal, ratio, duration(np.median(row.seconds))]
+    seconds = float(np.median(row.seconds))
+    time = duration(seconds)
+    if row.n_samples:
+        time += f", {row.n_samples / seconds:,.0f} samples/s"
+    return [row.work, row.method, row.peer, goal, spread(row.ratios, digits=3), time]
 
 
 def duration(seconds: float) -> str:

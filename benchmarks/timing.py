@@ -49,7 +49,10 @@ class Method(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the speed table: a method's seconds, and their ratios to the peer's, by repeat."""
+    """A row of the speed table: a method's seconds, and their ratios to the peer's, by repeat.
+
+    `n_samples` is how many were worked on, where throughput is to be told.
+    """
 
     work: str
     method: str
@@ -57,6 +60,7 @@ class Row(NamedTuple):
     goal: float | None
     ratios: np.ndarray
     seconds: np.ndarray
+    n_samples: int | None = None
 
 
 def add_timing_options(parser: argparse.ArgumentParser, repeats: int) -> None:
