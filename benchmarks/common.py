@@ -1,4 +1,4 @@
-"""What the benchmarks share: one thread, data, power laws, timing, results that stay, tables."""
+"""What the benchmarks share: one thread, data, power laws, results that stay, tables."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from math import ceil
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from time import perf_counter, process_time
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
 DATA_VARIABLE = "SK_CRL_DATA"
-CLOCKS = {"wall": perf_counter, "cpu": process_time}
-TURN = 0.05  # seconds that a timed turn takes at least, roughly
 
 
 def use_one_thread() -> None:
@@ -44,67 +41,19 @@ def find_data(folder: str | Path | None, name: str) -> Path | None:
         reason = f"not in {folder}"
     else:
         return Path(folder) / name
-    print(f"SKIPPED {name}: {reason}.", file=sys.stderr)
+    skip(name, reason)
     return None
+
+
+def skip(what: str, reason: str) -> None:
+    """Say on standard error what is not measured, and why."""
+    print(f"SKIPPED {what}: {reason}.", file=sys.stderr, flush=True)
 
 
 def power_law_sizes(n_classes: int, largest: int, smallest: int) -> np.ndarray:
     """Sizes of the classes under the paper's power law: f(i) = a / (i + b), i = 1, 2, ..."""
     b = (n_classes * smallest - largest) / (largest - smallest)
     return np.rint(largest * (1 + b) / (np.arange(1, n_classes + 1) + b)).astype(int)
-
-
-def add_timing_options(parser: argparse.ArgumentParser, repeats: int) -> None:
-    """Add ``--repeats`` and ``--clock``."""
-    parser.add_argument(
-        "--repeats", type=int, default=repeats, help="timed repeats, after warming up"
-    )
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="wall time, or the processor time of this process, which other processes' turns on a "
-        "busy machine do not count in",
-    )
-
-
-def interleaved(
-    actions: dict[str, Callable[[], object]], repeats: int, clock: str = "wall"
-) -> dict[str, np.ndarray]:
-    """Time actions in turn, so that what disturbs one repeat disturbs all of them alike.
-
-    An action shorter than a turn is called several times in it, after one call that is not timed:
-    none pays for the caches and the memory that the action before it has left.
-
-    Parameters
-    ----------
-    actions : dict of callables
-        What to time, by name.
-    repeats : int
-        Rounds to time, after warming up.
-    clock : {"wall", "cpu"}, default="wall"
-        What to read.
-
-    Returns
-    -------
-    dict of ndarray of shape (repeats,)
-        Seconds a call.
-    """
-    read = CLOCKS[clock]
-
-    def timed(action: Callable[[], object], n_calls: int) -> float:
-        if n_calls > 1:
-            action()
-        start = read()
-        for _ in range(n_calls):
-            action()
-        return (read() - start) / n_calls
-
-    for action in actions.values():
-        action()
-    n_calls = {name: ceil(TURN / min(timed(a, 1), TURN)) for name, a in actions.items()}
-    rounds = [[timed(a, n_calls[name]) for name, a in actions.items()] for _ in range(repeats)]
-    return dict(zip(actions, np.array(rounds).T, strict=True))
 
 
 def append_result(path: Path, row: dict[str, object]) -> None:
@@ -154,8 +103,10 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a Markdown table, the first column to the left and all others to the right."""
-    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *rows]
-    for line in lines:
-        print("| " + " | ".join(map(str, line)) + " |")
+    """Print a Markdown table, the first column to the left and all others to the right.
+
+    A row is printed as soon as it is there.
+    """
+    for line in chain([head, ["---"] + ["---:"] * (len(head) - 1)], rows):
+        print("| " + " | ".join(map(str, line)) + " |", flush=True)
     print(flush=True)

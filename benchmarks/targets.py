@@ -18,17 +18,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from common import (
-    add_data_option,
-    add_timing_options,
-    find_data,
-    interleaved,
-    print_table,
-    spread,
-    use_one_thread,
-)
+from common import add_data_option, find_data, print_table, spread, use_one_thread
 from multi_output import SmallCNN
 from numpy.typing import NDArray
+from timing import add_timing_options, interleaved
 
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 

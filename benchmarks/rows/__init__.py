@@ -1,0 +1,1 @@
+"""The rows of the speed table, a module for every kind of work."""
