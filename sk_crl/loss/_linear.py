@@ -39,7 +39,9 @@ class Linearization(NamedTuple):
 
     def backward(self) -> None:
         """Accumulate the gradient in the leaves of the tensors' graphs."""
-        torch.autograd.backward(self.tensors, self.gradients)
+        pairs = zip(self.tensors, self.gradients, strict=True)
+        with_graph = [(tensor, gradient) for tensor, gradient in pairs if tensor.requires_grad]
+        torch.autograd.backward(*zip(*with_graph, strict=True))
 
 
 class _Attached(torch.autograd.Function):
