@@ -58,6 +58,9 @@ def make_network(estimator: BaseCRL) -> ScoresAndFeatures:
         "n_classes": estimator._n_classes_told(),
     }
     network = build_network(estimator.module, told, estimator._prefixed("module__"))
+    if estimator.compile:
+        named = isinstance(estimator.compile, str)
+        network.compile(backend=estimator.compile if named else "inductor")
     targets = estimator._targets
     return ScoresAndFeatures(network, targets.layout, targets.titles)
 
@@ -98,6 +101,7 @@ def make_net(
         predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),
         validation_weight=_validation_weight(estimator, loss),
         by_hand=_goes_back_by_hand(estimator, network, loss),
+        precision=estimator.precision,
         train_split=None,
         verbose=0,
         **{f"optimizer__{name}": value for name, value in settings.items()},
@@ -116,6 +120,8 @@ def _goes_back_by_hand(
         and network.network.knows_way_back
         and not loss.needs_features
         and not estimator.callbacks
+        and not estimator.compile
+        and estimator.precision == "float32"
     )
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
+from torch.utils.data import Dataset
 
 from sk_crl._checks import (
-    check_finite,
     check_sample_weight,
     draw_seed,
     generator_state,
@@ -24,7 +24,8 @@ from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels
 from sk_crl._parameters import PrefixedParameters, replace_kwargs
-from sk_crl._samples import Samples
+from sk_crl._sample_checks import validate_samples
+from sk_crl._samples import Labelled, Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
 from sk_crl._validation_split import split_validation
@@ -73,6 +74,9 @@ class BaseCRL(PrefixedParameters, ABC):
         warm_start: bool = False,
         callbacks: Sequence | None = None,
         device: str = "auto",
+        precision: str = "float32",
+        compile: bool | str = False,
+        num_workers: int = 0,
         random_state: Any = None,
         verbose: bool | int = False,
         **kwargs,
@@ -103,6 +107,9 @@ class BaseCRL(PrefixedParameters, ABC):
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.num_workers = num_workers
         self.random_state = random_state
         self.verbose = verbose
         self._set_prefixed(kwargs)
@@ -141,12 +148,12 @@ class BaseCRL(PrefixedParameters, ABC):
         with unchanged_on_error(self):
             check_parameters(self)
             before = self.net_ if self.warm_start and hasattr(self, "net_") else None
-            if (X_val is None) != (y_val is None):
+            if (X_val is None) != (y_val is None) and not isinstance(X_val, Dataset):
                 raise ValueError("X_val and y_val must be passed together; got only one of them.")
-            X, labels, weight = self._validated(X, y, sample_weight, reset=before is None)
+            given = self._validated(X, y, sample_weight, reset=before is None)
             if before is None:
-                self._targets = Targets.learn(labels)
-            samples = self._encoded(X, labels, weight)
+                self._targets = Targets.learn(given.labels)
+            samples = self._encoded(given)
             seed = draw_seed(self.random_state)
             distributions = self._distributions(samples)
             for title, distribution in zip(self._targets.titles, distributions, strict=True):
@@ -154,8 +161,8 @@ class BaseCRL(PrefixedParameters, ABC):
                     raise ValueError(f"{title} has no label at all; leave this target out.")
             validation = None
             if X_val is not None:
-                X_val, labels, weight = self._validated(X_val, y_val, None, reset=False, of="_val")
-                validation = self._encoded(X_val, labels, weight, of="_val")
+                given = self._validated(X_val, y_val, None, reset=False, of="_val")
+                validation = self._encoded(given, of="_val")
             elif self.early_stopping:
                 samples, validation = split_validation(
                     samples, self._targets, self.validation_fraction, seed
@@ -168,25 +175,29 @@ class BaseCRL(PrefixedParameters, ABC):
         with unchanged_on_error(self):
             check_parameters(self)
             before = getattr(self, "net_", None)
-            X, labels, weight = self._validated(X, y, sample_weight, reset=before is None)
+            given = self._validated(X, y, sample_weight, reset=before is None)
             if before is None:
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: all the labels "
                         "that will ever occur."
                     )
-                self._targets = Targets.declare(self._read_classes(classes), labels)
+                self._targets = Targets.declare(self._read_classes(classes), given.labels)
             elif classes is not None:
                 self._targets.check_same(self._read_classes(classes))
-            samples = self._encoded(X, labels, weight)
+            samples = self._encoded(given)
             distributions = self._distributions(samples, None if before is None else self._seen)
             seed = draw_seed(self.random_state) if before is None else self._seed
             self._train(samples, None, distributions, seed, 1, before)
         return self
 
-    def _validated(self, X, y, sample_weight, *, reset: bool, of: str = ""):
-        """Check samples; drop those of weight 0, which are as good as absent."""
-        X = self._validated_samples(X, reset=reset, name=f"X{of}")
+    def _validated(self, X, y, sample_weight, *, reset: bool, of: str = "") -> Labelled:
+        """Check samples, labels and weights; those of weight 0 are as good as absent."""
+        X = validate_samples(self, X, reset=reset, name=f"X{of}")
+        if y is None and isinstance(X, Dataset):
+            from sk_crl.training._sources import read_labels
+
+            y = read_labels(X, self.num_workers)
         labels = self._read_labels(y, f"y{of}")
         if len(labels) != len(X):
             raise ValueError(
@@ -194,36 +205,15 @@ class BaseCRL(PrefixedParameters, ABC):
                 f"rows for {len(X)} samples."
             )
         weight = check_sample_weight(sample_weight, len(X))
-        if not weight.all():
-            X, labels, weight = X[weight > 0], labels.take(weight > 0), weight[weight > 0]
-        return X, labels, weight
+        rows = np.flatnonzero(weight)
+        if len(rows) < len(X):
+            labels, weight = labels.take(rows), weight[rows]
+        return Labelled(X, rows, labels, weight)
 
-    def _validated_samples(self, X, *, reset: bool, name: str = "X") -> NDArray[np.float32]:
-        """Check X; it comes back in float32 and C order."""
-        with np.errstate(over="ignore"):  # what float32 cannot hold is found below
-            values = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=np.float32,
-                order="C",
-                allow_nd=True,
-                ensure_all_finite=False,
-            )
-        names = getattr(self, "feature_names_in_", None)
-        check_finite(name, values, names, type(self).__name__)
-        if reset:
-            self._sample_shape = values.shape[1:]
-        elif values.shape[1:] != self._sample_shape:
-            raise ValueError(
-                f"{name} has samples of shape {values.shape[1:]}, but {type(self).__name__} was "
-                f"fitted with samples of shape {self._sample_shape}."
-            )
-        return values
-
-    def _encoded(self, X, labels: Labels, weight, of: str = "") -> Samples:
+    def _encoded(self, given: Labelled, of: str = "") -> Samples:
         """Turn labels into codes; drop samples that have no label at all."""
-        samples = Samples(X, self._targets.encode(labels, f"y{of}"), weight)
+        codes = self._targets.encode(given.labels, f"y{of}")
+        samples = Samples(given.X, given.rows, codes, given.weight)
         is_labelled = (samples.codes >= 0).any(axis=1)
         if not is_labelled.any():
             raise ValueError(f"y{of} has no label at all.")
@@ -273,7 +263,7 @@ class BaseCRL(PrefixedParameters, ABC):
         """Train a net, a new one or one that goes on from another; set the fitted attributes."""
         # Imported here, so that only those who train need skorch.
         from sk_crl._assembly import make_loss, make_net
-        from sk_crl.training._data import TensorData
+        from sk_crl.training._data import CodedData
         from sk_crl.training._net import own_random_state
 
         device = check_device(self.device)
@@ -287,7 +277,10 @@ class BaseCRL(PrefixedParameters, ABC):
             net.initialize()
             if before:
                 net.go_on_from(before)
-            data = [s and TensorData.from_samples(s, device) for s in (samples, validation)]
+            data = [
+                s and CodedData.from_samples(s, device, self.num_workers)
+                for s in (samples, validation)
+            ]
             net.partial_fit(tuple(data))  # skorch's X stands for both
         self._publish_training(net, n_before, validation is not None)
         self._publish(distributions)
@@ -350,10 +343,12 @@ class BaseCRL(PrefixedParameters, ABC):
     def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
         """Predict the scores that decide, (n_samples, n_classes) of every target."""
         # Imported here, so that only those who predict need skorch.
-        from sk_crl.training._data import from_array
+        from sk_crl.training._data import CodedData
 
         check_is_fitted(self, "net_")
-        scores = self.net_.scores(from_array(self._validated_samples(X, reset=False)))
+        X = validate_samples(self, X, reset=False)
+        data = CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+        scores = self.net_.scores(data)
         adjusted = self.net_.predict_nonlinearity.adjust(scores)
         if not adjusted.isfinite().all():
             row = int((~adjusted.isfinite()).any(1).nonzero()[0])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from torch.utils.data import Dataset
 
 from sk_crl._base import BaseCRL
 from sk_crl._distribution import ClassDistribution
@@ -97,6 +98,14 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         Each fit uses copies of them.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the network's products in training and prediction; weights, loss and scores stay in
+        float32 (automatic mixed precision).
+    compile : bool or str, default=False
+        Whether PyTorch compiles the network, which pays where training takes minutes, or the name
+        of a compiler (a backend of `torch.compile`).
+    num_workers : int, default=0
+        Processes that read a data set ahead; 0 reads each batch when it is due.
     random_state : int, RandomState, Generator or None, default=None
         Source of the initial weights, the batches' order, dropout and the validation split. Two
         fits with one integer are equal bit for bit on a CPU. No global generator is touched,
@@ -167,27 +176,31 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Dataset,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: ArrayLike | Dataset | None = None,
         y_val: ArrayLike | None = None,
     ) -> CRLClassifier:
         """Train.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Training samples, in any shape that the module accepts.
-        y : array-like of shape (n_samples,)
-            Their labels.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
+            whatever its type, and is read a stretch of batches at a time, the next one while this
+            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
+            its label, for every index.
+        y : array-like of shape (n_samples,), optional
+            Their labels. None reads those of a data set: its `targets` or, going through all of it
+            once, what comes with its samples.
         sample_weight : array-like of shape (n_samples,), optional
             Weights in the cross-entropy and in the class counts. Class rectification ignores them,
             but a sample of weight 0 is as good as absent.
         X_val, y_val : array-like, optional
-            Validation samples and labels. Their scores are recorded, and are what early stopping
-            watches.
+            Validation samples and labels, in any form that `X` and `y` have. Their scores are
+            recorded, and are what early stopping watches.
 
         Returns
         -------
@@ -239,7 +252,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         """
         return self._partial_fit(X, y, classes, sample_weight)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float32]:
+    def decision_function(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
         """Compute the scores that decide, corrected for the prior where it is removed.
 
         Parameters
@@ -260,7 +273,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         (scores,) = self._scores_of_targets(X)
         return (scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores).numpy()
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+    def predict_proba(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
         """Predict the probability of every class.
 
         With logit adjustment these are probabilities under a uniform prior (for ``tau=1``).
@@ -283,7 +296,7 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         (probabilities,) = self._probabilities(X)
         return probabilities
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike | Dataset) -> NDArray:
         """Predict labels.
 
         Parameters

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from torch import nn
+from torch.utils.data import Dataset
 
 from sk_crl._base import BaseCRL
 from sk_crl._checks import plain
@@ -103,6 +104,14 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         Each fit uses copies of them.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the network's products in training and prediction; weights, loss and scores stay in
+        float32 (automatic mixed precision).
+    compile : bool or str, default=False
+        Whether PyTorch compiles the network, which pays where training takes minutes, or the name
+        of a compiler (a backend of `torch.compile`).
+    num_workers : int, default=0
+        Processes that read a data set ahead; 0 reads each batch when it is due.
     random_state : int, RandomState, Generator or None, default=None
         Source of the initial weights, the batches' order, dropout and the validation split. Two
         fits with one integer are equal bit for bit on a CPU. No global generator is touched,
@@ -216,27 +225,32 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Dataset,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: ArrayLike | Dataset | None = None,
         y_val: ArrayLike | None = None,
     ) -> MultiOutputCRLClassifier:
         """Train.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Training samples, in any shape that the module accepts.
-        y : array-like, data frame or sparse array of shape (n_samples, n_targets)
-            Their labels, in every column of a type of its own, or a multilabel indicator.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
+            whatever its type, and is read a stretch of batches at a time, the next one while this
+            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
+            its label, for every index.
+        y : array-like, data frame or sparse array of shape (n_samples, n_targets), optional
+            Their labels, in every column of a type of its own, or a multilabel indicator. None
+            reads those of a data set: its `targets` or, going through all of it once, what comes
+            with its samples.
         sample_weight : array-like of shape (n_samples,), optional
             Weights in the cross-entropies and in the class counts. Class rectification ignores
             them, but a sample of weight 0 is as good as absent.
         X_val, y_val : array-like, optional
-            Validation samples and labels. Their scores are recorded, and are what early stopping
-            watches.
+            Validation samples and labels, in any form that `X` and `y` have. Their scores are
+            recorded, and are what early stopping watches.
 
         Returns
         -------
@@ -288,7 +302,7 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         """
         return self._partial_fit(X, y, classes, sample_weight)
 
-    def predict_proba(self, X: ArrayLike) -> list[NDArray[np.float32]]:
+    def predict_proba(self, X: ArrayLike | Dataset) -> list[NDArray[np.float32]]:
         """Predict the probability of every class of every target.
 
         With logit adjustment these are probabilities under a uniform prior (for ``tau=1``).
@@ -310,7 +324,7 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
         """
         return self._probabilities(X)
 
-    def predict(self, X: ArrayLike) -> Any:
+    def predict(self, X: ArrayLike | Dataset) -> Any:
         """Predict labels.
 
         Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sk_crl._checks import check_boolean, check_choice, check_integer, check_real
-from sk_crl.training import MONITORS
+from sk_crl.training import MONITORS, PRECISIONS
 
 if TYPE_CHECKING:
     from sk_crl._base import BaseCRL
@@ -40,6 +40,13 @@ def check_parameters(estimator: BaseCRL) -> None:
         check_boolean(name, getattr(estimator, name))
     check_integer("max_epochs", estimator.max_epochs, 1)
     check_integer("batch_size", estimator.batch_size, 1)
+    check_choice("precision", estimator.precision, PRECISIONS)
+    if not isinstance(estimator.compile, bool | np.bool_ | str):
+        raise ValueError(
+            "compile must be True, False or the name of a backend of torch.compile; got "
+            f"{estimator.compile!r}."
+        )
+    check_integer("num_workers", estimator.num_workers, 0)
     check_integer("patience", estimator.patience, 1)
     check_real("lr", estimator.lr, 0, np.inf, "()")
     check_real("tau", estimator.tau, 0, np.inf, "[)")

@@ -5,3 +5,5 @@ MONITORS = {
     "balanced_log_loss": ("valid_loss", True),
     "balanced_accuracy": ("valid_balanced_accuracy", False),
 }
+# What products of the network may be computed in.
+PRECISIONS = ("float32", "bfloat16")

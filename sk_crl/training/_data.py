@@ -1,71 +1,92 @@
-"""Training data as tensors, handed out in batches."""
+"""Training data in batches, in any order."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch.dataset import Dataset
 from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
 
 from sk_crl._samples import Samples
 from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
+from sk_crl.training._sources import Source, make_source
 
-# How many numbers are gathered, or predicted from, at a time: large enough that the work of Python
-# does not show, small enough that memory does not. A network makes more numbers of those it is
-# given than a gather does, and what is prepared of labels takes more memory than they do.
-_CHUNK = 2**22
+# How many numbers are predicted from at a time, of which a network makes more; and for how many
+# numbers, and batches, labels are prepared, which takes more memory than they do.
 _PREDICTED = 2**18
+_PREPARED = 2**22
 _MOST_BATCHES = 256
 
 
-class TensorData(Dataset):
-    """Samples, their class codes and weights, on the device that trains.
+class CodedData(Dataset):
+    """Samples, their class codes and weights.
 
     Parameters
     ----------
-    X : Tensor of shape (n_samples, ...)
-        The samples.
-    y : Tensor of int64, shape (n_samples,) or (n_samples, n_targets), optional
-        Their class codes.
+    source : Source
+        Where the samples come from.
+    rows : Tensor of int64, shape (n_samples,)
+        Where in the source each of them is.
+    codes : Tensor of int64, shape (n_samples,) or (n_samples, n_targets), optional
+        Their class codes, on the device that computes.
     sample_weight : Tensor of shape (n_samples,), optional
-        Their weights.
+        Their weights, there too.
     """
 
-    def __init__(self, X: Tensor, y: Tensor | None = None, sample_weight: Tensor | None = None):
-        super().__init__(X, y)
+    def __init__(
+        self,
+        source: Source,
+        rows: Tensor,
+        codes: Tensor | None = None,
+        sample_weight: Tensor | None = None,
+    ):
+        self.source = source
+        self.rows = rows
+        self.y = codes
         self.sample_weight = sample_weight
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return a sample and its codes, for callbacks that ask for them one by one."""
+        (X,) = self.source.batches(self.rows[index][None], 1)
+        return X[0], self.y[index]
+
+    @property
+    def X(self) -> Tensor:  # noqa: N802 - skorch's name for them
+        """All samples at once, for callbacks that ask for them."""
+        return torch.cat(list(self.source.batches(self.rows, len(self))))
+
     @classmethod
-    def from_samples(cls, samples: Samples, device: torch.device) -> TensorData:
-        """Put samples on the device that trains."""
+    def from_samples(cls, samples: Samples, device: torch.device, num_workers: int) -> CodedData:
+        """Put samples, or their labels at least, on the device that trains."""
         codes = torch.from_numpy(samples.codes)
         # The loss does not depend on their scale, but sums of float32 do.
         weight = samples.weight / samples.weight.max()
         weighted = (weight != 1).any()
         return cls(
-            from_array(samples.X).to(device),
+            make_source(samples.X, device, num_workers, stays=True),
+            torch.from_numpy(samples.rows),
             (codes[:, 0] if codes.shape[1] == 1 else codes).to(device),
             torch.as_tensor(weight, dtype=torch.float32).to(device) if weighted else None,
         )
 
-
-def from_array(X: NDArray[np.float32]) -> Tensor:
-    """Share an array's memory with a tensor, or copy it where it must not be written to."""
-    return torch.from_numpy(X if X.flags.writeable else X.copy())
+    @classmethod
+    def unlabelled(cls, X: NDArray | TorchDataset, device: torch.device, num_workers: int = 0):
+        """Take all samples, to predict their labels."""
+        return cls(make_source(X, device, num_workers), torch.arange(len(X)))
 
 
 class TrainingBatches:
     """Batches in a new order every epoch, with their labels prepared for the loss.
 
-    A whole stretch of the epoch is gathered at once and split into views, not row by row.
-
     Parameters
     ----------
-    data : TensorData
+    data : CodedData
         What to learn from.
     batch_size : int
         Samples in a batch; the last of an epoch may have fewer.
@@ -77,7 +98,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        data: TensorData,
+        data: CodedData,
         batch_size: int,
         loss: ClassRectificationLoss,
         generator: torch.Generator,
@@ -88,19 +109,24 @@ class TrainingBatches:
         self.generator = generator
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, PreparedLabels]]:
-        data, size = self.data, self.batch_size
-        order = torch.randperm(len(data), generator=self.generator).to(data.X.device)
-        if len(data) > 1 and len(data) % size == 1:
+        order = torch.randperm(len(self.data), generator=self.generator)
+        if len(order) > 1 and len(order) % self.batch_size == 1:
             order = order[:-1]  # batch normalisation cannot train on a single sample
-        n_numbers = data.X[0].numel() + self.loss.layout.n_columns
-        n_batches = min(max(_CHUNK // (size * n_numbers), 1), _MOST_BATCHES)
-        for rows in order.split(n_batches * size):
-            # Four times as fast as indexing.
-            X, y = data.X.index_select(0, rows), data.y.index_select(0, rows)
+        batches = self.data.source.batches(self.data.rows[order], self.batch_size)
+        for X, (codes, labels) in zip(batches, self._labels(order), strict=True):
+            yield X, codes, labels
+
+    def _labels(self, order: Tensor) -> Iterator[tuple[Tensor, PreparedLabels]]:
+        """Prepare labels, those of many batches at a time."""
+        data, size = self.data, self.batch_size
+        n_numbers = size * self.loss.layout.n_columns
+        n_batches = min(max(_PREPARED // n_numbers, 1), _MOST_BATCHES)
+        for rows in order.to(data.y.device).split(n_batches * size):
+            codes = data.y.index_select(0, rows)
             weight = data.sample_weight
             weight = None if weight is None else weight.index_select(0, rows)
-            labels = self.loss.prepare(y, weight, batch_size=size)
-            yield from zip(X.split(size), y.split(size), labels, strict=True)
+            labels = self.loss.prepare(codes, weight, batch_size=size)
+            yield from zip(codes.split(size), labels, strict=True)
 
 
 class OrderedBatches:
@@ -108,19 +134,20 @@ class OrderedBatches:
 
     Parameters
     ----------
-    data : TensorData
+    data : CodedData
         What to predict from.
     batch_size : int
         The least number of samples in a batch but the last.
     """
 
-    def __init__(self, data: TensorData, batch_size: int):
+    def __init__(self, data: CodedData, batch_size: int):
         self.data = data
-        self.batch_size = max(batch_size, _PREDICTED // max(data.X[:1].numel(), 1))
+        self.batch_size = max(batch_size, _PREDICTED // data.source.n_numbers)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        # Copies, for a module may work in place, and these are the user's data.
-        X = map(torch.clone, self.data.X.split(self.batch_size))
+        batches = self.data.source.batches(self.data.rows, self.batch_size)
         if self.data.y is None:
-            return zip(X, itertools.repeat(None), strict=False)
-        return zip(X, self.data.y.split(self.batch_size), strict=True)
+            for X in batches:
+                yield X, None
+        else:
+            yield from zip(batches, self.data.y.split(self.batch_size), strict=True)

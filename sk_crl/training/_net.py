@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from sk_crl.loss import PreparedLabels
-from sk_crl.training._data import OrderedBatches, TensorData, TrainingBatches
+from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
+from sk_crl.training._sources import make_source
 from sk_crl.training._validation import validate
 
 _generators = threading.RLock()
@@ -37,6 +39,8 @@ class CRLNet(NeuralNetClassifier):
         How much every class counts in validation; by default all count alike.
     by_hand : bool, default=False
         Whether gradients come from the network's `with_way_back`.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What products of the network are computed in.
     **kwargs
         The parameters of `skorch.NeuralNetClassifier`. `module` returns scores and features,
         `predict_nonlinearity` is a `Decision`.
@@ -48,12 +52,14 @@ class CRLNet(NeuralNetClassifier):
         generator: torch.Generator | None = None,
         validation_weight: Tensor | None = None,
         by_hand: bool = False,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.generator = generator
         self.validation_weight = validation_weight
         self.by_hand = by_hand
+        self.precision = precision
 
     def get_default_callbacks(self):
         """Time the epochs; all else is on request."""
@@ -97,19 +103,20 @@ class CRLNet(NeuralNetClassifier):
         self.history.record(f"{name}_best", is_best)
 
     def get_iterator(self, dataset, training=False):
-        """Return the batches of a `TensorData`, or what skorch makes of another data set."""
-        if not isinstance(dataset, TensorData):
+        """Return the batches of `CodedData`, or what skorch makes of another data set."""
+        if not isinstance(dataset, CodedData):
             return super().get_iterator(dataset, training)
         if not training:
             return OrderedBatches(dataset, self.batch_size)
         return TrainingBatches(dataset, self.batch_size, self.criterion_, self.generator)
 
     def get_dataset(self, X, y=None):
-        """Return `X` where it is a data set, else make a `TensorData` of arrays."""
-        if isinstance(X, TensorData):
+        """Return `X` where it is coded data, else make them of arrays."""
+        if isinstance(X, CodedData):
             return X
-        X = torch.as_tensor(X, dtype=torch.float32, device=self.device)
-        return TensorData(X, None if y is None else torch.as_tensor(y, device=self.device))
+        source = make_source(X, torch.device(self.device))
+        codes = None if y is None else torch.as_tensor(y, device=self.device)
+        return CodedData(source, torch.arange(len(X)), codes)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Train, or validate, for one epoch."""
@@ -165,10 +172,17 @@ class CRLNet(NeuralNetClassifier):
         else:
             for parameter in self.module_.parameters():
                 parameter.grad = None
-            scores, features = self.module_(X)
+            scores, features = self._forward(X)
             linear = self.criterion_.linearize(scores, labels, features)
             linear.backward()
         return linear.value, scores
+
+    def _forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Compute scores and features in the precision that is asked for."""
+        if self.precision == "float32":
+            return self.module_(X)
+        with torch.autocast(torch.device(self.device).type, getattr(torch, self.precision)):
+            return self.module_(X)
 
     def _check_finite(self, loss: float) -> None:
         """Raise FloatingPointError where training has diverged."""
@@ -191,7 +205,7 @@ class CRLNet(NeuralNetClassifier):
         for X, y in batches:
             if hears_batches:
                 self.notify("on_batch_begin", batch=(X, y), training=False)
-            scores.append(self.module_(X)[0])
+            scores.append(self._forward(X)[0])
             if hears_batches:
                 self.history.record_batch("valid_batch_size", len(X))
                 self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
@@ -221,11 +235,10 @@ class CRLNet(NeuralNetClassifier):
         return self.predict_proba(X).argmax(axis=-1)
 
     @torch.no_grad()
-    def scores(self, X: Tensor) -> Tensor:
+    def scores(self, data: CodedData) -> Tensor:
         """Predict raw scores, (n_samples, n_columns)."""
         self.module_.eval()
-        parts = OrderedBatches(TensorData(X), self.batch_size)
-        return torch.cat([self.module_(part.to(self.device))[0].cpu() for part, _ in parts])
+        return torch.cat([self._forward(X)[0].float().cpu() for X, _ in self.get_iterator(data)])
 
 
 @contextmanager
@@ -236,9 +249,24 @@ def own_random_state(seed: int, device: torch.device) -> Iterator[torch.Generato
     has the generator that the context returns. Of several threads one at a time holds the context.
     """
     devices = [device] if device.type == "cuda" else []
-    with _generators, torch.random.fork_rng(devices=devices):
+    with _generators, _one_thread_in_a_pool(), torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def _one_thread_in_a_pool() -> Iterator[None]:
+    """Use one thread in a process of a `multiprocessing` pool, whose siblings have the other cores.
+
+    Joblib's own processes have their share of threads from joblib.
+    """
+    n_threads = torch.get_num_threads()
+    if multiprocessing.current_process().daemon:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)

@@ -1,0 +1,90 @@
+"""Checks of the samples that an estimator is given: arrays in memory or on disk, and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import validate_data
+from torch.utils.data import Dataset, IterableDataset
+
+from sk_crl._checks import check_finite
+
+if TYPE_CHECKING:
+    from sk_crl._base import BaseCRL
+
+
+def validate_samples(
+    estimator: BaseCRL, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
+) -> NDArray | Dataset:
+    """Check samples, and that they have the shape of those before.
+
+    Parameters
+    ----------
+    estimator : BaseCRL
+        The estimator, which keeps what it has to know of them.
+    X : array-like of shape (n_samples, ...) or Dataset
+        The samples.
+    reset : bool
+        Whether these are the first it sees.
+    name : str, default="X"
+        What messages call them.
+
+    Returns
+    -------
+    ndarray or Dataset
+        In float32 and C order; but what is on disk stays there, as it is.
+
+    Raises
+    ------
+    ValueError
+        For samples that are none, of another shape, or not finite.
+    TypeError
+        For a data set without a length or an index.
+    """
+    is_dataset = isinstance(X, Dataset)
+    values = _checked_dataset(estimator, X, reset) if is_dataset else _checked(estimator, X, reset)
+    if is_dataset:
+        from sk_crl.training._sources import first_sample
+
+        shape = first_sample(X).shape
+    else:
+        names = getattr(estimator, "feature_names_in_", None)
+        check_finite(name, values, names, type(estimator).__name__)
+        shape = values.shape[1:]
+    if reset:
+        estimator._sample_shape = shape
+        estimator.n_features_in_ = shape[0] if shape else 1
+    elif shape != estimator._sample_shape:
+        raise ValueError(
+            f"{name} has samples of shape {shape}, but {type(estimator).__name__} was fitted with "
+            f"samples of shape {estimator._sample_shape}."
+        )
+    return values
+
+
+def _checked(estimator: BaseCRL, X: ArrayLike, reset: bool) -> NDArray:
+    """Check an array; float32 and C order would copy one that is on disk into memory."""
+    on_disk = isinstance(X, np.memmap)
+    form = {"dtype": "numeric"} if on_disk else {"dtype": np.float32, "order": "C"}
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found by looking at the values
+        checked = validate_data(
+            estimator, X, reset=reset, allow_nd=True, ensure_all_finite=False, **form
+        )
+    return X if on_disk else checked
+
+
+def _checked_dataset(estimator: BaseCRL, X: Dataset, reset: bool) -> Dataset:
+    """Check that a data set can be read in any order."""
+    if isinstance(X, IterableDataset) or not isinstance(X, Sized):
+        raise TypeError(
+            f"A data set must have a length and an index (__len__ and __getitem__); got {X!r}. "
+            "Train on a stream with partial_fit, an array at a time."
+        )
+    if not len(X):
+        raise ValueError("The data set has no sample.")
+    if reset:
+        vars(estimator).pop("feature_names_in_", None)
+    return X

@@ -1,0 +1,195 @@
+"""Where batches of samples come from: a tensor, an array on disk, or a data set of the user's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+# How many numbers are gathered at a time: large enough that the work of Python does not show, small
+# enough that memory does not.
+_CHUNK = 2**22
+
+T, U = TypeVar("T"), TypeVar("U")
+
+
+class Source(Protocol):
+    """Where samples come from."""
+
+    n_numbers: int  # of a sample
+
+    def batches(self, rows: Tensor, size: int) -> Iterator[Tensor]:
+        """Hand out the samples in these rows, so many at a time, on the device that computes."""
+
+
+def make_source(
+    X: NDArray | Tensor | Dataset, device: torch.device, num_workers: int = 0, stays: bool = False
+) -> Source:
+    """Choose how to read samples.
+
+    Parameters
+    ----------
+    X : ndarray, Tensor or Dataset
+        All samples.
+    device : torch.device
+        The device that computes.
+    num_workers : int, default=0
+        Processes that read a data set.
+    stays : bool, default=False
+        Whether the device is to hold all samples that are in memory, for they are read often.
+    """
+    if isinstance(X, Dataset):
+        return DatasetSource(X, device, num_workers)
+    if isinstance(X, np.memmap):
+        return TensorSource(_shared(X), device, reads_ahead=True)
+    tensor = _shared(X)
+    return TensorSource(tensor.to(device) if stays else tensor, device)
+
+
+def _shared(X: NDArray | Tensor) -> Tensor:
+    """Share an array's memory with a tensor. It is only read, so it may be read-only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.as_tensor(X)
+
+
+class TensorSource:
+    """Samples in a tensor, on the device or in a file that is mapped into memory.
+
+    A whole stretch is gathered at once and split into views, not row by row.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, ...)
+        The samples.
+    device : torch.device
+        The device that computes.
+    reads_ahead : bool, default=False
+        Whether a thread gathers the next stretch already while one is worked on.
+    """
+
+    def __init__(self, X: Tensor, device: torch.device, reads_ahead: bool = False):
+        self.X = X
+        self.n_numbers = max(X[:1].numel(), 1)
+        self.device = device
+        self.reads_ahead = reads_ahead
+
+    def batches(self, rows: Tensor, size: int) -> Iterator[Tensor]:
+        """Hand out the samples in these rows, so many at a time, on the device that computes."""
+        n_batches = max(_CHUNK // (size * self.n_numbers), 1)
+        stretches = rows.to(self.X.device).split(n_batches * size)
+        gather = map_ahead if self.reads_ahead else map
+        for stretch in gather(self._gather, stretches):
+            yield from stretch.split(size)
+
+    def _gather(self, rows: Tensor) -> Tensor:
+        # Four times as fast as indexing.
+        return self.X.index_select(0, rows).to(self.device, torch.float32)
+
+
+class DatasetSource:
+    """Samples of a `torch.utils.data.Dataset`, read by as many processes as the user likes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Returns a sample, or a tuple that starts with one, for every index.
+    device : torch.device
+        The device that computes.
+    num_workers : int
+        Processes that read ahead; 0 to read when a batch is due.
+    """
+
+    def __init__(self, dataset: Dataset, device: torch.device, num_workers: int):
+        self.dataset = dataset
+        self.n_numbers = max(first_sample(dataset).size, 1)
+        self.device = device
+        self.num_workers = num_workers
+        # From the seed alone: drawing from the global generator would move it on.
+        self.generator = torch.Generator().manual_seed(torch.initial_seed())
+
+    def batches(self, rows: Tensor, size: int) -> Iterator[Tensor]:
+        """Hand out the samples in these rows, so many at a time, on the device that computes."""
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=[part.tolist() for part in rows.split(size)],
+            num_workers=self.num_workers,
+            collate_fn=_collate_samples,
+            generator=self.generator,
+            pin_memory=self.device.type == "cuda",
+        )
+        for X in loader:
+            yield X.to(self.device, torch.float32, non_blocking=True)
+
+
+def first_sample(dataset: Dataset) -> NDArray:
+    """Read the first sample of a data set.
+
+    Raises
+    ------
+    ValueError
+        Where it is no array of numbers.
+    """
+    try:
+        return _collate_samples([dataset[0]])[0].numpy()
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            "A data set must return a sample, or a tuple of a sample and its label, and the sample "
+            f"must be a tensor or an array of numbers; got {type(dataset[0]).__name__}. {error}"
+        ) from error
+
+
+def read_labels(dataset: Dataset, num_workers: int) -> NDArray:
+    """Read the labels of a data set: its `targets`, or else what comes with each sample.
+
+    Raises
+    ------
+    ValueError
+        Where it returns samples alone.
+    """
+    if hasattr(dataset, "targets"):
+        return dataset.targets
+    if not isinstance(dataset[0], tuple | list):
+        raise ValueError(
+            "y must be passed, since the data set returns samples alone; got y=None. Pass the "
+            "labels, or return tuples of a sample and its label."
+        )
+    loader = DataLoader(
+        dataset,
+        batch_size=256,
+        num_workers=num_workers,
+        collate_fn=_collate_labels,
+        generator=torch.Generator(),
+    )
+    return np.concatenate([np.asarray(labels) for labels in loader])
+
+
+def _collate_samples(items: list[Any]) -> Tensor:
+    """Stack samples, without the labels that may come with them."""
+    return default_collate([item[0] if isinstance(item, tuple | list) else item for item in items])
+
+
+def _collate_labels(items: list[Any]) -> Any:
+    """Stack labels, without their samples."""
+    labels = [item[1] for item in items]
+    return np.asarray(labels) if isinstance(labels[0], str) else default_collate(labels)
+
+
+def map_ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """Map, with a thread that works on the next item while the caller has the last result."""
+    with ThreadPoolExecutor(1) as thread:
+        due = None
+        for item in items:
+            following = thread.submit(function, item)
+            if due is not None:
+                yield due.result()
+            due = following
+        if due is not None:
+            yield due.result()
