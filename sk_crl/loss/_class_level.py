@@ -111,11 +111,10 @@ class ClassLevelLabels(NamedTuple):
         is_member = profile.codes[:, None] == profile.classes[..., None]
         is_member &= (profile.size > 0)[..., None]
         is_negative = (profile.codes >= 0)[:, None] & ~is_member
-        zeros = scale.new_zeros(is_member.shape)
         return cls(
             classes=profile.classes[..., None].expand(-1, -1, n_samples),
-            beyond_members=zeros.masked_fill(~is_member, _NO_POSITIVE),
-            beyond_negatives=zeros.masked_fill(~is_negative, _NO_NEGATIVE),
+            beyond_members=torch.where(is_member, 0.0, _NO_POSITIVE),
+            beyond_negatives=torch.where(is_negative, 0.0, _NO_NEGATIVE),
             weight=is_positive * weight[..., None],
             n_negatives=n_negatives,
             group=group,

@@ -212,7 +212,7 @@ class ClassRectificationLoss(nn.Module):
         targets = check_targets(targets, len(scores), self.layout)
         if not len(scores):
             return scores.sum()
-        (labels,) = self.prepare(targets, sample_weight, batch_size=len(scores), dtype=scores.dtype)
+        (labels,) = self._prepared(targets, sample_weight, len(scores), scores.dtype)
         return self.compute(scores, labels, features)
 
     def prepare(
@@ -253,6 +253,12 @@ class ClassRectificationLoss(nn.Module):
         """
         check_integer("batch_size", batch_size, 1)
         codes = check_targets(targets, len(targets), self.layout)
+        return self._prepared(codes, sample_weight, batch_size, dtype)
+
+    def _prepared(
+        self, codes: Tensor, sample_weight: Tensor | None, batch_size: int, dtype: torch.dtype
+    ) -> list[PreparedLabels]:
+        """Prepare batches of checked codes, (n_samples, n_targets)."""
         if sample_weight is not None:
             check_sample_weight(sample_weight, len(codes))
             codes = codes.masked_fill(sample_weight[:, None] <= 0, -1)

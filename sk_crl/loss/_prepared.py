@@ -116,10 +116,11 @@ def _prepare_even(
     )
     rectified: Iterator[RectifiedLabels | None] = repeat(None)
     if rectification is not None:
-        scale = alpha.repeat(len(codes))
+        scale = alpha.expand(len(codes), -1).flatten()
         labels = rectification.prepare(codes.flatten(0, 1), layout, scale)
         if labels is not None:
-            rectified = _split(labels, layout.n_targets)
+            single = len(codes) == 1
+            rectified = iter([labels]) if single else _split(labels, layout.n_targets)
     # Eq. 8 and the mean over a target's labelled samples (Eq. 2), in one factor.
     total = weight.sum(2, keepdim=True)
     by_label = weight * ((alpha - 1)[:, None] / total.masked_fill(total == 0, 1))
