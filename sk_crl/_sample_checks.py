@@ -49,7 +49,7 @@ def validate_samples(
     if is_dataset:
         from sk_crl.training._sources import first_sample
 
-        shape = first_sample(X).shape
+        shape = tuple(first_sample(X).shape)
     else:
         names = getattr(estimator, "feature_names_in_", None)
         check_finite(name, values, names, type(estimator).__name__)
