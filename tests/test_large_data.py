@@ -1,8 +1,8 @@
 """Data that need not fit into memory: arrays on disk and PyTorch's data sets."""
 
+import pickle
 import threading
 import tracemalloc
-from copy import deepcopy
 
 import joblib
 import numpy as np
@@ -131,6 +131,20 @@ def test_arrays_on_disk(whole, fast, on_disk, kind):
     model = fast().fit(mapped, y, X_val=mapped, y_val=y)
     assert_same_fits(model, fast().fit(X, y, X_val=X, y_val=y), mapped, X)
     assert_array_equal(mapped, X)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda X, on_disk: on_disk(X.astype(">f4")),
+        lambda X, on_disk: on_disk(X[::-1].astype(np.float32))[::-1],
+        lambda X, on_disk: on_disk(X.astype(np.longdouble)),
+    ],
+    ids=["byte order", "backwards", "long double"],
+)
+def test_arrays_on_disk_that_pytorch_cannot_read_are_read_into_memory(whole, fast, on_disk, given):
+    mapped = given(whole.X, on_disk)
+    assert_same_fits(fast().fit(mapped, whole.y), fast().fit(*whole), mapped, whole.X)
 
 
 @pytest.mark.parametrize("kind", DATASETS)
@@ -528,9 +542,38 @@ def test_errors_of_a_data_set_come_through(whole, fast):
             model.fit(Broken(list(X)), y)
 
 
+class Unkept(Listed):
+    """A data set that does not want to be kept."""
+
+    def __reduce__(self):
+        raise AssertionError("the data set was kept")
+
+
 def test_a_kept_model_holds_no_data_set(whole, fast):
     X, y = whole
-    model = fast(early_stopping=True).fit(Listed(list(X)), y)
-    assert not [value for value in vars(model).values() if isinstance(value, Dataset)]
-    kept = deepcopy(model)
+    model = fast(early_stopping=True).fit(Unkept(list(X)), y)
+    kept = pickle.loads(pickle.dumps(model))
     assert_same_fits(kept.partial_fit(X, y), model.partial_fit(X, y), X, X)
+
+
+class Noisy(Listed):
+    """A data set that augments its samples by chance."""
+
+    def __getitem__(self, index):
+        sample, label = super().__getitem__(index)
+        return torch.as_tensor(sample) + torch.rand(4), label
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize("given", ["y", "no y"])
+def test_chance_in_a_data_set_is_that_of_the_fit(whole, fast, num_workers, given):
+    """What a data set draws from PyTorch's generator while it trains goes by `random_state`."""
+    X, y = whole
+    dataset = Noisy(list(zip(X, y, strict=True)))
+    labels = y if given == "y" else None
+    settings = {"num_workers": num_workers, "max_epochs": 1}
+    with torch.random.fork_rng():  # looking at a sample, and at all for their labels, draws as well
+        one, other = (fast(**settings).fit(dataset, labels) for _ in range(2))
+        unlike = fast(**settings | {"random_state": 1}).fit(dataset, labels)
+    assert_same_weights(one, other)
+    assert one.loss_curve_ != unlike.loss_curve_
