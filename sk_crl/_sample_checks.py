@@ -35,7 +35,7 @@ def validate_samples(
     Returns
     -------
     ndarray or Dataset
-        In float32 and C order; but what is on disk stays there, as it is.
+        In float32 and C order; but what is on disk stays there, as it is, if PyTorch can read it.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def validate_samples(
     if is_dataset:
         from sk_crl.training._sources import first_sample
 
-        shape = first_sample(X).shape
+        shape = tuple(first_sample(X).shape)
     else:
         names = getattr(estimator, "feature_names_in_", None)
         check_finite(name, values, names, type(estimator).__name__)
@@ -67,13 +67,18 @@ def validate_samples(
 
 def _checked(estimator: BaseCRL, X: ArrayLike, reset: bool) -> NDArray:
     """Check an array; float32 and C order would copy one that is on disk into memory."""
-    on_disk = isinstance(X, np.memmap)
+    on_disk = isinstance(X, np.memmap) and _can_be_shared(X)
     form = {"dtype": "numeric"} if on_disk else {"dtype": np.float32, "order": "C"}
     with np.errstate(over="ignore"):  # what float32 cannot hold is found by looking at the values
         checked = validate_data(
             estimator, X, reset=reset, allow_nd=True, ensure_all_finite=False, **form
         )
     return X if on_disk else checked
+
+
+def _can_be_shared(X: NDArray) -> bool:
+    """Whether PyTorch can read an array where it is: in this byte order, this type, forwards."""
+    return X.dtype.isnative and X.dtype != np.longdouble and min(X.strides, default=0) >= 0
 
 
 def _checked_dataset(estimator: BaseCRL, X: Dataset, reset: bool) -> Dataset:

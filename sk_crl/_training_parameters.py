@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sk_crl._checks import check_boolean, check_choice, check_integer, check_real
+from sk_crl._names import unknown_name
 from sk_crl.training import MONITORS, PRECISIONS
 
 if TYPE_CHECKING:
@@ -41,11 +42,7 @@ def check_parameters(estimator: BaseCRL) -> None:
     check_integer("max_epochs", estimator.max_epochs, 1)
     check_integer("batch_size", estimator.batch_size, 1)
     check_choice("precision", estimator.precision, PRECISIONS)
-    if not isinstance(estimator.compile, bool | np.bool_ | str):
-        raise ValueError(
-            "compile must be True, False or the name of a backend of torch.compile; got "
-            f"{estimator.compile!r}."
-        )
+    _check_compile(estimator.compile)
     check_integer("num_workers", estimator.num_workers, 0)
     check_integer("patience", estimator.patience, 1)
     check_real("lr", estimator.lr, 0, np.inf, "()")
@@ -68,3 +65,18 @@ def check_parameters(estimator: BaseCRL) -> None:
                 "callbacks must hold skorch callbacks, or tuples of a name and a callback; got "
                 f"{'the class ' if is_class else ''}{callback!r}."
             )
+
+
+def _check_compile(given: Any) -> None:
+    """Raise ValueError for what is neither a boolean nor the name of a compiler that is there."""
+    if isinstance(given, bool | np.bool_):
+        return
+    if not isinstance(given, str):
+        raise ValueError(
+            f"compile must be True, False or the name of a backend of torch.compile; got {given!r}."
+        )
+    import torch
+
+    if given not in torch.compiler.list_backends(exclude_tags=()):
+        known = ["aot_eager", *torch.compiler.list_backends()]  # without those of its developers
+        raise ValueError(unknown_name("backend of compile", given, known))

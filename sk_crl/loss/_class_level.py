@@ -154,7 +154,8 @@ def rectify_class_level(
     """
     n_positives = labels.weight.shape[3]
     # Hard samples once for every class, then handed to its anchors.
-    members, negatives = labels.beyond_members + p, labels.beyond_negatives - p
+    members = labels.beyond_members.to(p.dtype) + p
+    negatives = labels.beyond_negatives.to(p.dtype) - p
     hard_members = members.topk(labels.n_members, dim=2, largest=False)
     hard_negatives = negatives.topk(labels.most_negatives, dim=2, largest=False)
     anchor = hardest = hard_members.values

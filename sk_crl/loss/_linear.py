@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 class Linearization(NamedTuple):
@@ -49,12 +48,28 @@ class _Attached(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, *gradients_and_tensors: Tensor) -> Tensor:
-        ctx.save_for_backward(*gradients_and_tensors[: len(gradients_and_tensors) // 2])
+        ctx.save_for_backward(*gradients_and_tensors)
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = ctx.saved_tensors
+        half = len(ctx.saved_tensors) // 2
+        gradients, tensors = ctx.saved_tensors[:half], ctx.saved_tensors[half:]
         factor = factor[:, None, None] if factor.ndim else factor
-        return (None, *(None for _ in gradients), *(factor * gradient for gradient in gradients))
+        pairs = zip(gradients, tensors, strict=True)
+        return (None, *(None for _ in gradients), *(_Once.apply(factor, *p) for p in pairs))
+
+
+class _Once(torch.autograd.Function):
+    """A gradient without a graph, which `once_differentiable` would hand on as a constant."""
+
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, gradient: Tensor, tensor: Tensor) -> Tensor:
+        return factor * gradient
+
+    @staticmethod
+    def backward(ctx: Any, *by_gradient: Tensor) -> tuple[Tensor | None, ...]:
+        raise RuntimeError(
+            "The loss can be differentiated once: its gradient is computed without a graph. Leave "
+            "create_graph=False."
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -109,7 +110,7 @@ class DatasetSource:
 
     def __init__(self, dataset: Dataset, device: torch.device, num_workers: int):
         self.dataset = dataset
-        self.n_numbers = max(first_sample(dataset).size, 1)
+        self.n_numbers = max(first_sample(dataset).numel(), 1)
         self.device = device
         self.num_workers = num_workers
         # From the seed alone: drawing from the global generator would move it on.
@@ -129,7 +130,7 @@ class DatasetSource:
             yield X.to(self.device, torch.float32, non_blocking=True)
 
 
-def first_sample(dataset: Dataset) -> NDArray:
+def first_sample(dataset: Dataset) -> Tensor:
     """Read the first sample of a data set.
 
     Raises
@@ -137,16 +138,26 @@ def first_sample(dataset: Dataset) -> NDArray:
     ValueError
         Where it is no array of numbers.
     """
+    item, why = dataset[0], ""
     try:
-        return _collate_samples([dataset[0]])[0].numpy()
-    except (TypeError, AttributeError) as error:
+        batch = _collate_samples([item])
+    except TypeError as error:
+        batch, why = None, f" {error}"
+    if not isinstance(batch, Tensor) or batch.ndim < 2 or batch.is_complex():
         raise ValueError(
             "A data set must return a sample, or a tuple of a sample and its label, and the sample "
-            f"must be a tensor or an array of numbers; got {type(dataset[0]).__name__}. {error}"
-        ) from error
+            f"must be a tensor or an array of real numbers; got {_kind(item)}.{why}"
+        )
+    return batch[0]
 
 
-def read_labels(dataset: Dataset, num_workers: int) -> NDArray:
+def _kind(item: Any) -> str:
+    """Say what a data set has returned."""
+    is_pair = isinstance(item, tuple | list) and len(item) < 4
+    return f"({', '.join(map(_kind, item))})" if is_pair else type(item).__name__
+
+
+def read_labels(dataset: Dataset, num_workers: int) -> ArrayLike:
     """Read the labels of a data set: its `targets`, or else what comes with each sample.
 
     Raises
@@ -156,7 +167,7 @@ def read_labels(dataset: Dataset, num_workers: int) -> NDArray:
     """
     if hasattr(dataset, "targets"):
         return dataset.targets
-    if not isinstance(dataset[0], tuple | list):
+    if not isinstance(dataset[0], tuple | list) or len(dataset[0]) < 2:
         raise ValueError(
             "y must be passed, since the data set returns samples alone; got y=None. Pass the "
             "labels, or return tuples of a sample and its label."
@@ -168,7 +179,9 @@ def read_labels(dataset: Dataset, num_workers: int) -> NDArray:
         collate_fn=_collate_labels,
         generator=torch.Generator(),
     )
-    return np.concatenate([np.asarray(labels) for labels in loader])
+    batches = list(loader)
+    is_array = isinstance(batches[0], np.ndarray)
+    return np.concatenate(batches) if is_array else list(chain.from_iterable(batches))
 
 
 def _collate_samples(items: list[Any]) -> Tensor:
@@ -176,10 +189,10 @@ def _collate_samples(items: list[Any]) -> Tensor:
     return default_collate([item[0] if isinstance(item, tuple | list) else item for item in items])
 
 
-def _collate_labels(items: list[Any]) -> Any:
-    """Stack labels, without their samples."""
+def _collate_labels(items: list[Any]) -> NDArray | list[Any]:
+    """List labels as NumPy's or Python's, without their samples."""
     labels = [item[1] for item in items]
-    return np.asarray(labels) if isinstance(labels[0], str) else default_collate(labels)
+    return torch.stack(labels).numpy() if isinstance(labels[0], Tensor) else labels
 
 
 def map_ahead(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
