@@ -160,6 +160,7 @@ def test_labels_prepared_in_another_precision(level, comparison, of_scores, of_l
     (labels,) = loss.prepare(targets, batch_size=len(targets), dtype=of_labels)
     scores, features = (v.to(of_scores).requires_grad_() for v in (scores, features))
     linear = loss.linearize(scores, labels, features)
+    assert linear.gradients[0].dtype == of_scores
     linear.backward()
     exact = [v.detach().double().requires_grad_() for v in (scores, features)]
     value = make_loss(level, comparison)
