@@ -121,7 +121,8 @@ class Records:
                 found[dataset, method, split] = record["identity"], record["result"]
             except (TypeError, KeyError, ValueError):
                 raise ValueError(
-                    f"Line {number} of {self.path} is damaged; remove it to have the fit done again."
+                    f"Line {number} of {self.path} is damaged. Remove it, and the fit is "
+                    "done again."
                 ) from None
         if whole != content:
             os.truncate(self.path, len(whole))
