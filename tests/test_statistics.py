@@ -1,4 +1,4 @@
-"""Statistics of comparisons: against published numbers, and against twins that read like formulas."""
+"""Statistics of comparisons: against published numbers, and twins that read like formulas."""
 
 import math
 from itertools import combinations
@@ -419,8 +419,8 @@ FRAME = fits(np.random.default_rng(0).random((3, 2, 3)))
     ],
 )
 def test_frames_that_are_none_are_refused(function):
-    with pytest.raises(ValueError, match="Unknown metric 'balance'; did you mean 'balanced_acc"):
-        function(FRAME, "balance")
+    with pytest.raises(ValueError, match="Unknown metric 'balanced'; did you mean 'balanced_acc"):
+        function(FRAME, "balanced")
     with pytest.raises(ValueError, match="Unknown metric 'method'"):
         function(FRAME, "method")
     with pytest.raises(ValueError, match="more than one fit of 'm0' on split 0 of 'd0'"):

@@ -78,10 +78,10 @@ class Comparison:
 
     def _identify(self, fits: list[Fit], data: str, random_state: int | None) -> None:
         """Note what would change the fits of a data set."""
-        scorers = {name: fingerprint(scorer) for name, scorer in self.scorers.items()}
+        scorers = {name: _known_by("Scorer", name, s) for name, s in self.scorers.items()}
         if self.sensitivities:
             scorers[SENSITIVITIES] = SENSITIVITIES
-        estimators = {name: fingerprint(method) for name, method in self.methods.items()}
+        estimators = {name: _known_by("Method", name, m) for name, m in self.methods.items()}
         for fit in fits:
             self.identities[fit.key] = {
                 "data": data,
@@ -160,6 +160,17 @@ class Comparison:
         """Put all results into a frame."""
         rows = [(fit.describe(), self.results[fit.key]) for fit in self.fits]
         return make_frame(rows, list(self.scorers), self.sensitivities)
+
+
+def _known_by(kind: str, name: str, value: Any) -> str:
+    """Find a fingerprint; where there is none, say of what."""
+    try:
+        return fingerprint(value)
+    except TypeError as error:
+        raise TypeError(
+            f"{kind} {name!r} holds what cannot be told apart in another call, so its fits cannot "
+            f"be kept in a file: {error}. Replace it, or leave path out."
+        ) from error
 
 
 def _keyed(fit: Fit, function: Callable, *arguments: Any) -> tuple[Key, dict[str, Any]]:

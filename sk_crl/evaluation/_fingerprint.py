@@ -6,6 +6,7 @@ equal objects are one object, can tell whether a finished fit is the one that is
 
 from __future__ import annotations
 
+import copyreg
 import sys
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -129,7 +130,8 @@ def _name(value: Any) -> str:
 
 def _reduce(value: Any) -> tuple[str, list[Any]]:
     """Take any other object apart as pickle would."""
-    reduced = value.__reduce_ex__(4)
+    registered = copyreg.dispatch_table.get(type(value))
+    reduced = registered(value) if registered else value.__reduce_ex__(4)
     if isinstance(reduced, str):
         return f"object {reduced}", []
     make, arguments, *rest = reduced

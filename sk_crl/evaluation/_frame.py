@@ -97,14 +97,14 @@ def check_frame(frame: Any, metric: str) -> None:
         raise ValueError(
             f"The frame must have the columns {sorted(needed)}; got {[*frame.columns]}."
         )
-    if metric not in frame.columns:
-        numbers = [c for c in frame.columns if frame[c].dtype.kind == "f"]
+    numbers = [str(c) for c in frame.columns if frame[c].dtype.kind in "biuf"]
+    if metric not in numbers:
         raise ValueError(unknown_name("metric", metric, numbers))
     if not len(frame):
         raise ValueError("The frame must have a row for every fit; it has none.")
     twice = frame.duplicated(["dataset", "method", "split"])
     if twice.any():
-        first = frame.loc[np.argmax(twice.to_numpy())]
+        first = frame.iloc[np.argmax(twice.to_numpy())]
         raise ValueError(
             f"The frame has more than one fit of {first['method']!r} on split {first['split']} of "
             f"{first['dataset']!r}."

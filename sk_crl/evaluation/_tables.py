@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sk_crl._checks import check_boolean, check_integer
 from sk_crl.evaluation._frame import DIGITS, check_frame, mean_scores
+from sk_crl.evaluation._pandas import import_pandas
 from sk_crl.evaluation._ranks import rank
 
 NOTHING = "-"  # where there is no score
@@ -76,9 +77,13 @@ def score_table(frame: Any, metric: str = "balanced_accuracy") -> Any:
     """
     check_frame(frame, metric)
     groups = frame.groupby(["dataset", "method"], sort=False)[metric]
-    means = groups.agg(mean="mean", std="std", n_splits="count")
-    table = means.unstack("method").swaplevel(axis=1)
-    order = [(name, part) for name in frame["method"].unique() for part in means.columns]
+    parts = {
+        "mean": groups.mean().unstack("method"),
+        "std": groups.std().unstack("method"),
+        "n_splits": groups.count().unstack("method", fill_value=0),
+    }
+    table = import_pandas().concat(parts, axis=1).swaplevel(axis=1)
+    order = [(name, part) for name in frame["method"].unique() for part in parts]
     return table.loc[frame["dataset"].unique(), order]
 
 
