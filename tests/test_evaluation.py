@@ -285,6 +285,14 @@ def test_peak_memory_counts_what_is_freed_again_in_python_and_outside():
         assert size - 8 < grown() < size + 64
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is known on Linux alone")
+def test_memory_that_was_used_before_counts_again():
+    for _ in range(2):
+        grown = watch_memory()
+        assert len([bytes(1000) for _ in range(2**16)]) == 2**16  # 62 MiB in small pieces
+        assert 50 < grown() < 128
+
+
 # ---------------------------------------------------------------------------- chance
 
 

@@ -84,9 +84,9 @@ def compare(
         - ``fit_time``, ``score_time``: in seconds
         - ``peak_memory``: growth of the process's resident memory while fitting and scoring, at
           most, in MiB. It counts what PyTorch and NumPy allocate, and libraries that the first
-          fit of a process loads; not what earlier fits have left to be used again, other processes,
-          or a GPU's memory. NaN where the kernel does not tell, as outside Linux, and in threads.
-          To read it, the process's peak is reset.
+          fit of a process loads; not other processes, a GPU's memory, or memory of earlier fits
+          that is used again because the C library could not give it back. NaN where the kernel
+          does not tell, as outside Linux, and in threads. To read it, the process's peak is reset.
         - ``error``: None, or the type and message of what went wrong
         - ``sensitivities``: only if asked for
 
