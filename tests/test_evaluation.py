@@ -377,6 +377,7 @@ def test_data_that_cannot_be_loaded_again_fail_and_others_go_on():
 # ---------------------------------------------------------------------------- stopped, and resumed
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 @pytest.mark.parametrize("torn", [b"", b'{"key": ["iris", "ki'])
 def test_a_killed_run_resumes_to_the_frame_of_an_unbroken_one(tmp_path, torn):
     log, path = tmp_path / "log", tmp_path / "fits.jsonl"
@@ -634,7 +635,7 @@ def test_classes_of_two_samples_can_be_split_as_the_error_advises():
 @pytest.mark.parametrize("name", get_scorer_names())
 def test_scorers_are_refused_where_they_fail(name, n_classes):
     # All scorers of scikit-learn, also those of regression and clustering, on labels, decisions
-    # and probabilities: refused before the fit if, and only if, they fail or score NaN after it.
+    # and probabilities: refused before the fit if, and only if, they fail after it.
     X, y = load_iris(return_X_y=True)
     X, y = X[y < n_classes][::3], y[y < n_classes][::3]
     dataset = DataSet("iris", (X, y))
@@ -650,7 +651,8 @@ def test_scorers_are_refused_where_they_fail(name, n_classes):
             accepted = True
         except ValueError:
             accepted = False
-        assert accepted == (not np.isnan(value)), (model, scores.errors)
+        if scores.errors or not np.isnan(value):  # NaN may be right, as of a ratio to no errors
+            assert accepted == (not scores.errors), (model, scores.errors)
 
 
 class LabelsOnly(DummyClassifier):
