@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -370,6 +370,37 @@ class BaseCRL(PrefixedParameters, ABC):
     def _codes(self, X) -> NDArray[np.int64]:
         """Predict class codes, (n_samples, n_targets)."""
         return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
+
+    @torch.no_grad()
+    def features(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Compute the features that the network makes its scores of.
+
+        They are what the module returns beside its scores, or else the input of its last linear
+        layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
+            Features that all targets share, or those of every target.
+
+        Raises
+        ------
+        ValueError
+            Where the module returns scores alone, and they come from no linear layer.
+        """
+        from sk_crl.training._data import OrderedBatches, TensorData, from_array
+
+        check_is_fitted(self, "net_")
+        X = from_array(self._validated_samples(X, reset=False))
+        network = self.net_.module_.eval()
+        batches = OrderedBatches(TensorData(X), self.net_.batch_size)
+        parts = [network.with_features(part.to(self.net_.device))[1] for part, _ in batches]
+        return torch.cat(parts).float().cpu().numpy()
 
     @property
     def module_(self) -> nn.Module:
