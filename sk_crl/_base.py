@@ -23,12 +23,12 @@ from sk_crl._checks import (
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels
+from sk_crl._minorities import training_minorities
 from sk_crl._parameters import PrefixedParameters, replace_kwargs
 from sk_crl._samples import Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
 from sk_crl._validation_split import split_validation
-from sk_crl.loss import minority_classes
 from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 from sk_crl.training._device import check_device
@@ -336,14 +336,8 @@ class BaseCRL(PrefixedParameters, ABC):
 
     def _minority_classes(self, distributions: list[ClassDistribution]) -> list[NDArray]:
         """List the labels that are minorities of the training data, of every target (Eq. 3)."""
-        minorities = []
-        for classes, distribution in zip(self._targets.classes, distributions, strict=True):
-            # Eq. 3 drops classes with a single sample in a *batch*, which are nothing special in a
-            # training set; and the scale of sample weights has no say.
-            prior = torch.as_tensor(distribution.prior)
-            counts = 2 * prior / prior[prior > 0].min()
-            minorities.append(classes[minority_classes(counts, self.rho).numpy()])
-        return minorities
+        pairs = zip(self._targets.classes, distributions, strict=True)
+        return [classes[training_minorities(d, self.rho)] for classes, d in pairs]
 
     # Prediction, for every target.
 
