@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.utils.data import Dataset
@@ -23,19 +23,20 @@ from sk_crl._checks import (
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels
+from sk_crl._minorities import training_minorities
 from sk_crl._parameters import PrefixedParameters, replace_kwargs
 from sk_crl._sample_checks import validate_samples
 from sk_crl._samples import Labelled, Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
 from sk_crl._validation_split import split_validation
-from sk_crl.loss import minority_classes
 from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 from sk_crl.training._device import check_device
 
 if TYPE_CHECKING:
     from sk_crl.networks._build import ScoresAndFeatures
+    from sk_crl.training._data import CodedData
     from sk_crl.training._net import CRLNet
 
 
@@ -329,25 +330,23 @@ class BaseCRL(PrefixedParameters, ABC):
 
     def _minority_classes(self, distributions: list[ClassDistribution]) -> list[NDArray]:
         """List the labels that are minorities of the training data, of every target (Eq. 3)."""
-        minorities = []
-        for classes, distribution in zip(self._targets.classes, distributions, strict=True):
-            # Eq. 3 drops classes with a single sample in a *batch*, which are nothing special in a
-            # training set; and the scale of sample weights has no say.
-            prior = torch.as_tensor(distribution.prior)
-            counts = 2 * prior / prior[prior > 0].min()
-            minorities.append(classes[minority_classes(counts, self.rho).numpy()])
-        return minorities
+        pairs = zip(self._targets.classes, distributions, strict=True)
+        return [classes[training_minorities(d, self.rho)] for classes, d in pairs]
 
     # Prediction, for every target.
 
-    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
-        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+    def _unlabelled(self, X) -> CodedData:
+        """Check samples to predict from."""
         # Imported here, so that only those who predict need skorch.
         from sk_crl.training._data import CodedData
 
         check_is_fitted(self, "net_")
         X = validate_samples(self, X, reset=False)
-        data = CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+        return CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+
+    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
+        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+        data = self._unlabelled(X)
         scores = self.net_.scores(data)
         adjusted = self.net_.predict_nonlinearity.adjust(scores)
         if not adjusted.isfinite().all():
@@ -365,6 +364,30 @@ class BaseCRL(PrefixedParameters, ABC):
     def _codes(self, X) -> NDArray[np.int64]:
         """Predict class codes, (n_samples, n_targets)."""
         return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
+
+    def features(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
+        """Compute the features that the network makes its scores of.
+
+        They are what the module returns beside its scores, or else the input of its last linear
+        layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
+            Features that all targets share, or those of every target.
+
+        Raises
+        ------
+        ValueError
+            Where the module returns scores alone, and they come from no linear layer.
+        """
+        data = self._unlabelled(X)
+        return self.net_.features(data).numpy()
 
     @property
     def module_(self) -> nn.Module:

@@ -24,6 +24,7 @@ PUBLIC_MODULES = [
     "sk_crl.metrics",
     "sk_crl.model_selection",
     "sk_crl.evaluation",
+    "sk_crl.displays",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -53,6 +54,7 @@ def run_python(code):
         ("import sk_crl.loss", ["sklearn"]),
         ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
         ("import sk_crl.evaluation", ["tqdm"]),
+        ("import sk_crl.displays", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
         ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
     ],
@@ -63,11 +65,9 @@ def test_import_works_where_nothing_else_can_be_imported(code, further):
     run_python(f"import sys; sys.modules.update(dict.fromkeys({missing})); {code}")
 
 
-def test_metrics_splits_and_comparisons_need_no_torch():
-    run_python(
-        "import sys, sk_crl.metrics, sk_crl.model_selection, sk_crl.evaluation;"
-        "assert 'torch' not in sys.modules"
-    )
+@pytest.mark.parametrize("module", ["metrics", "model_selection", "evaluation", "displays"])
+def test_what_serves_any_classifier_needs_no_torch(module):
+    run_python(f"import sys, sk_crl.{module}; assert 'torch' not in sys.modules")
 
 
 def test_import_writes_no_global_state():
@@ -87,7 +87,7 @@ def state():
 
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
-import sk_crl.model_selection, sk_crl.evaluation
+import sk_crl.model_selection, sk_crl.evaluation, sk_crl.displays
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):

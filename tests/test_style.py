@@ -17,6 +17,7 @@ PUBLIC_MODULES = [
     "sk_crl.metrics",
     "sk_crl.model_selection",
     "sk_crl.evaluation",
+    "sk_crl.displays",
 ]
 
 # Codes of numpydoc that we do not follow, and why.
