@@ -23,6 +23,7 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.baselines",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -61,10 +62,9 @@ def test_import_works_where_nothing_else_can_be_imported(code, further):
     run_python(f"import sys; sys.modules.update(dict.fromkeys({missing})); {code}")
 
 
-def test_metrics_and_splits_need_no_torch():
-    run_python(
-        "import sys, sk_crl.metrics, sk_crl.model_selection; assert 'torch' not in sys.modules"
-    )
+def test_what_serves_any_classifier_needs_no_torch():
+    modules = "sk_crl.metrics, sk_crl.model_selection, sk_crl.baselines"
+    run_python(f"import sys, {modules}; assert 'torch' not in sys.modules")
 
 
 def test_import_writes_no_global_state():
@@ -84,7 +84,7 @@ def state():
 
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
-import sk_crl.model_selection
+import sk_crl.model_selection, sk_crl.baselines
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):

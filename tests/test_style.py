@@ -16,6 +16,7 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.baselines",
 ]
 
 # Codes of numpydoc that we do not follow, and why.
