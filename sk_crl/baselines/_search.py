@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 MOST_CUTS = 100  # intervals in which a metric is tried that is no sum over rows
 MOST_PASSES = 20  # over all classes; two or three do, mostly
 RESOLUTION = 1e-12  # scores that differ by less are equal but for rounding
+CLOSE = 1e-9  # breakpoints that differ by less are one
 STEP = 1.0  # how far beyond the last breakpoint an offset goes
 
 
@@ -116,17 +117,24 @@ def sum_between(breakpoints: NDArray, gains: NDArray) -> tuple[NDArray, NDArray]
         The sum in every interval, up to a constant.
     """
     is_finite = np.isfinite(breakpoints)
-    inner, place = np.unique(breakpoints[is_finite], return_inverse=True)
+    inner = _distinct(breakpoints)
+    place = np.searchsorted(inner, breakpoints[is_finite], side="right") - 1
     steps = np.bincount(place, gains[is_finite], len(inner))
     return _with_ends(inner), np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def few_edges(breakpoints: NDArray) -> NDArray[np.float64]:
     """Choose breakpoints, evenly spread among all, that leave no more than 100 intervals."""
-    inner = np.unique(breakpoints[np.isfinite(breakpoints)])
+    inner = _distinct(breakpoints)
     if len(inner) >= MOST_CUTS:
         inner = inner[np.linspace(0, len(inner) - 1, MOST_CUTS - 1).round().astype(int)]
     return _with_ends(inner)
+
+
+def _distinct(breakpoints: NDArray) -> NDArray[np.float64]:
+    """Sort the finite breakpoints; of those that differ by rounding alone the first stands."""
+    inner = np.unique(breakpoints[np.isfinite(breakpoints)])
+    return inner[np.diff(inner, prepend=-np.inf) > CLOSE]
 
 
 def _with_ends(inner: NDArray) -> NDArray[np.float64]:
