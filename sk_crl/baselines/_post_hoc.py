@@ -52,6 +52,13 @@ class Tuned(NamedTuple):
     chosen: float | None = None
 
 
+def _decides_for_one_target(model: PostHocClassifier) -> bool:
+    """Whether decisions are one array; before fitting, whether they may be."""
+    if hasattr(model, "classes_"):
+        return not isinstance(model.classes_, list)
+    return get_tags(model.estimator).target_tags.single_output
+
+
 class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Shared base: offsets on the log-probabilities of any classifier, found out of fold."""
 
@@ -259,7 +266,7 @@ class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tables = [np.exp(log) for log in self._adjusted(X)]
         return tables if knows_several(self.estimator_) else tables[0]
 
-    @available_if(lambda self: not isinstance(getattr(self, "classes_", None), list))
+    @available_if(_decides_for_one_target)
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute adjusted log-probabilities, of one target.
 
