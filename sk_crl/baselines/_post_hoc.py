@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
-from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, check_consistent_length, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.base import ClassifierMixin, clone
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from sk_crl._checks import check_sample_weight
 from sk_crl._containers import decode
 from sk_crl._distribution import ClassDistribution
-from sk_crl._labels import Labels, read_labels, read_single_target
 from sk_crl.baselines._metric import Metric
 from sk_crl.baselines._out_of_fold import (
     classes_of,
@@ -29,6 +25,7 @@ from sk_crl.baselines._out_of_fold import (
     probabilities_of,
 )
 from sk_crl.baselines._search import Scores
+from sk_crl.baselines._wrapper import ClassifierWrapper
 from sk_crl.metrics import balanced_accuracy_score
 
 LEAST_LOG = float(np.log(np.finfo(np.float64).tiny))
@@ -59,7 +56,7 @@ def _decides_for_one_target(model: PostHocClassifier) -> bool:
     return get_tags(model.estimator).target_tags.single_output
 
 
-class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class PostHocClassifier(ClassifierMixin, ClassifierWrapper, ABC):
     """Shared base: offsets on the log-probabilities of any classifier, found out of fold."""
 
     def __init__(
@@ -76,14 +73,6 @@ class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.cv = cv
         self.n_jobs = n_jobs
         self.missing_label = missing_label
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
-        if inner.classifier_tags is not None:
-            tags.classifier_tags = inner.classifier_tags
-        return tags
 
     # What a method has to add.
 
@@ -152,7 +141,7 @@ class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         fit_params, split_params = self._route(fit_params)
         estimator = clone(self.estimator).fit(X, y, **fit_params)
         several, classes = knows_several(estimator), classes_of(estimator)
-        codes = _encode(labels, classes, type(self.estimator).__name__)
+        codes = self._encode(labels, classes)
         tables = out_of_fold(
             self.estimator,
             X,
@@ -176,60 +165,6 @@ class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(estimator, name))
         self._publish(tuned, several)
         return self
-
-    def _check_estimator(self) -> None:
-        """Raise ValueError unless there is a classifier with probabilities."""
-        if isinstance(self.estimator, type) or not hasattr(self.estimator, "fit"):
-            raise ValueError(f"estimator must be a classifier; got {self.estimator!r}.")
-        if not hasattr(self.estimator, "predict_proba"):
-            raise ValueError(
-                "estimator must be a classifier with predict_proba, whose probabilities "
-                f"{type(self).__name__} adjusts; {self.estimator!r} has none. Wrap it in "
-                "sklearn.calibration.CalibratedClassifierCV."
-            )
-
-    def _read_labels(self, y: Any) -> tuple[Labels, Any]:
-        """Read the labels; one column of a classifier for one target loses its dimension."""
-        labels = read_labels(y, self.missing_label)
-        takes_one = get_tags(self.estimator).target_tags.single_output
-        if labels.template is None:
-            return read_single_target(y, missing_label=self.missing_label), y
-        if len(labels.columns) == 1 and takes_one:
-            y = column_or_1d(y, warn=True)
-            return read_single_target(y, missing_label=self.missing_label), y
-        return labels, y
-
-    def _route(self, params: dict[str, Any]) -> tuple[dict, dict]:
-        """Say what the classifier's `fit` is told, and what the splitter."""
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **params)
-            return routed["estimator"]["fit"], routed["splitter"]["split"]
-        if "sample_weight" in params and not has_fit_parameter(self.estimator, "sample_weight"):
-            warnings.warn(
-                f"{type(self.estimator).__name__} does not take sample_weight: the weights serve "
-                "to choose offsets alone.",
-                UserWarning,
-                stacklevel=3,
-            )
-            params = {name: value for name, value in params.items() if name != "sample_weight"}
-        return params, {}
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Say what metadata go to the classifier and to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-            As scikit-learn's user guide on metadata routing describes it.
-        """
-        to_fit = MethodMapping().add(caller="fit", callee="fit")
-        to_split = MethodMapping().add(caller="fit", callee="split")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=to_fit)
-            .add(splitter=self.cv, method_mapping=to_split)
-        )
 
     def _tune_target(
         self, table: NDArray, codes: NDArray, classes: NDArray, weight: NDArray, metric: Metric
@@ -324,17 +259,6 @@ class PostHocClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return balanced_accuracy_score(
             y, self.predict(X), sample_weight=sample_weight, missing_label=self.missing_label
         )
-
-
-def _encode(labels: Labels, classes: list[NDArray], name: str) -> NDArray[np.int64]:
-    """Turn labels into the codes of a fitted classifier's classes."""
-    if len(classes) != len(labels.columns):
-        raise ValueError(
-            f"y has {len(labels.columns)} targets, but {name} has learned {len(classes)}. Its "
-            "predict_proba and classes_ must be lists with an array for every target: wrap it in "
-            "sklearn.multioutput.MultiOutputClassifier."
-        )
-    return labels.codes(classes)
 
 
 def _log(probabilities: NDArray) -> NDArray[np.float64]:
