@@ -115,7 +115,7 @@ def test_a_metric_given_as_a_function_never_gets_worse_among_many_rows():
 
     offsets = ascend(scores, np.zeros(3), macro_f1)
     assert macro_f1(scores.predict(offsets)) > calls[0]
-    assert len(calls) <= 1 + 20 * 3 * 101 + 1
+    assert len(calls) <= 1 + 2 * 100 * 3 * 102 + 1
     assert len(few_edges(find_breakpoints(scores.log_probabilities, offsets, 0)[0])) == 101
 
 

@@ -305,9 +305,12 @@ def test_a_frozen_estimator_may_know_more_classes(data):
     rows = y < 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = OffsetTunedClassifier(base).fit(X[rows], LABELS[y[rows]])
-    assert model.classes_.tolist() == LABELS.tolist()
-    assert np.isfinite(model.offsets_).all()
+        for method in METHODS:
+            model = method(base).fit(X[rows], LABELS[y[rows]])
+            assert model.classes_.tolist() == LABELS.tolist()
+            assert np.isfinite(model.offsets_).all()
+    model = LogitAdjustedClassifier(base, taus=[1]).fit(X[rows], LABELS[y[rows]])
+    assert model.offsets_[2] == model.offsets_[1] > model.offsets_[0]  # as rare as the rarest seen
 
 
 def test_folds_may_be_listed_and_fitted_side_by_side(data):

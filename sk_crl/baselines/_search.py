@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_CUTS = 100  # intervals in which a metric is tried that is no sum over rows
-MOST_PASSES = 20  # over all classes; two or three do, mostly
+MOST_PASSES = 100  # over all classes; three to five do, mostly
 RESOLUTION = 1e-12  # scores that differ by less are equal but for rounding
 CLOSE = 1e-9  # breakpoints that differ by less are one
 STEP = 1.0  # how far beyond the last breakpoint an offset goes
@@ -70,28 +70,60 @@ def ascend(
     -------
     ndarray of shape (n_classes,)
     """
-    values = scores.values()
-    measure = metric or (lambda predicted: float(values @ (predicted == scores.codes)))
-    offsets = start.copy()
-    best = measure(scores.predict(offsets))
+    climber = _Climber(scores, metric)
+    offsets, best = start, climber.measure(start)
     for _ in range(MOST_PASSES):
-        before = best
-        for c in range(len(offsets)):
-            moved = offsets.copy()
-            breakpoints, runners_up = find_breakpoints(scores.log_probabilities, offsets, c)
-            if metric is None:
-                gains = values * ((scores.codes == c) * 1.0 - (scores.codes == runners_up))
-                edges, levels = sum_between(breakpoints, gains)
-            else:
-                edges = few_edges(breakpoints)
-                levels = _levels_between(edges, scores, offsets, c, metric)
-            moved[c] = middle_of_best(edges, levels, offsets[c])
-            score = measure(scores.predict(moved))
-            if score > best - RESOLUTION:
-                offsets, best = moved, max(best, score)
-        if best <= before + RESOLUTION:
-            break
+        # Without a gain, too, each goes to the middle of its interval, as the others have moved.
+        offsets, now = climber.pass_over_classes(offsets, best, -RESOLUTION)
+        if now <= best + RESOLUTION:
+            offsets, now = climber.pass_over_classes(offsets, best, RESOLUTION)
+            if now <= best + RESOLUTION:
+                break
+        best = now
     return offsets
+
+
+class _Climber(NamedTuple):
+    """The steps of the ascent."""
+
+    scores: Scores
+    metric: Callable[[NDArray], float] | None
+
+    def measure(self, offsets: NDArray) -> float:
+        """Compute what is maximised."""
+        predicted = self.scores.predict(offsets)
+        if self.metric is not None:
+            return self.metric(predicted)
+        return float(self.scores.values() @ (predicted == self.scores.codes))
+
+    def pass_over_classes(
+        self, offsets: NDArray, best: float, least_gain: float
+    ) -> tuple[NDArray[np.float64], float]:
+        """Move one offset after the other to its best interval, if that gains enough."""
+        for c in range(len(offsets)):
+            edges, levels = self._levels(offsets, c)
+            if levels.max() <= best + least_gain:
+                continue
+            moved = offsets.copy()
+            moved[c] = middle_of_best(edges, levels, offsets[c])
+            score = self.measure(moved)
+            if score > best + least_gain:
+                offsets, best = moved, max(best, score)
+        return offsets, best
+
+    def _levels(self, offsets: NDArray, c: int) -> tuple[NDArray, NDArray]:
+        """Compute what is maximised for all offsets of one class: ends of intervals, and values."""
+        log_probabilities, codes, _ = self.scores
+        breakpoints, runners_up = find_breakpoints(log_probabilities, offsets, c)
+        if self.metric is not None:
+            edges = few_edges(breakpoints)
+            return edges, _levels_between(edges, self.scores, offsets, c, self.metric)
+        values = self.scores.values()
+        wins_always = np.isneginf(breakpoints)
+        lowest = values @ (codes == np.where(wins_always, c, runners_up))
+        gains = values * ((codes == c) * 1.0 - (codes == runners_up))
+        edges, sums = sum_between(breakpoints, gains)
+        return edges, lowest + sums
 
 
 def find_breakpoints(
@@ -114,7 +146,7 @@ def sum_between(breakpoints: NDArray, gains: NDArray) -> tuple[NDArray, NDArray]
     edges : ndarray of shape (n_intervals + 1,)
         Ends of the intervals, from minus infinity to infinity.
     sums : ndarray of shape (n_intervals,)
-        The sum in every interval, up to a constant.
+        The sum in every interval, 0 in the first.
     """
     is_finite = np.isfinite(breakpoints)
     inner = _distinct(breakpoints)
