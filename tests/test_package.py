@@ -25,6 +25,7 @@ PUBLIC_MODULES = [
     "sk_crl.model_selection",
     "sk_crl.evaluation",
     "sk_crl.displays",
+    "sk_crl.baselines",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -65,7 +66,9 @@ def test_import_works_where_nothing_else_can_be_imported(code, further):
     run_python(f"import sys; sys.modules.update(dict.fromkeys({missing})); {code}")
 
 
-@pytest.mark.parametrize("module", ["metrics", "model_selection", "evaluation", "displays"])
+@pytest.mark.parametrize(
+    "module", ["metrics", "model_selection", "evaluation", "displays", "baselines"]
+)
 def test_what_serves_any_classifier_needs_no_torch(module):
     run_python(f"import sys, sk_crl.{module}; assert 'torch' not in sys.modules")
 
@@ -87,7 +90,7 @@ def state():
 
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
-import sk_crl.model_selection, sk_crl.evaluation, sk_crl.displays
+import sk_crl.model_selection, sk_crl.evaluation, sk_crl.displays, sk_crl.baselines
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):

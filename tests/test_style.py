@@ -18,6 +18,7 @@ PUBLIC_MODULES = [
     "sk_crl.model_selection",
     "sk_crl.evaluation",
     "sk_crl.displays",
+    "sk_crl.baselines",
 ]
 
 # Codes of numpydoc that we do not follow, and why.
