@@ -45,7 +45,7 @@ class UnitFeatures(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         """Compute features, (n_samples, n_targets, d)."""
         layout = self.network.layout
-        _, features = self.network.scores_and_features(X)
+        _, features = self.network.with_features(X)
         features = check_features(features, len(X), layout)
         if features.ndim == 2:  # shared by the targets
             features = features[:, None].expand(-1, layout.n_targets, -1)
