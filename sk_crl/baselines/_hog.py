@@ -79,7 +79,7 @@ class HOGKNNClassifier(PerTargetClassifier, BaseEstimator):
     >>> digits = load_digits()
     >>> model = HOGKNNClassifier(pixels_per_cell=2).fit(digits.images[:1200], digits.target[:1200])
     >>> print(f"{model.score(digits.images[1200:], digits.target[1200:]):.2f}")
-    0.95
+    0.89
     """
 
     def __init__(
@@ -179,8 +179,8 @@ class HOGKNNClassifier(PerTargetClassifier, BaseEstimator):
         if shape[1] in _COLOURS or shape[3] in _COLOURS:
             return 0 if shape[1] in _COLOURS else 2
         raise ValueError(
-            f"X has images of shape {shape[1:]}, with 1 or 3 channels at neither end; say where they "
-            "are with channels='first' or channels='last'."
+            f"X has images of shape {shape[1:]}, with 1 or 3 channels at neither end; say where "
+            "they are with channels='first' or channels='last'."
         )
 
     def _features_of(self, X: ArrayLike) -> NDArray[np.float32]:

@@ -50,7 +50,7 @@ class Round(NamedTuple):
             len(anchors),
             len(class_sizes),
             strength,
-        )
+        ).to(features.dtype)
         return cls(codes, quintuplets, margins)
 
 
