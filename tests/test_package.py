@@ -23,6 +23,7 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.baselines",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -52,6 +53,11 @@ def run_python(code):
         ("import sk_crl.loss", ["sklearn"]),
         ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
+        ("import sk_crl.baselines", ["torch"]),
+        (
+            "from sk_crl.baselines import *; LMLEClassifier().get_params()",
+            ["pytorch_metric_learning", "skimage"],
+        ),
         ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
     ],
 )
@@ -85,6 +91,7 @@ def state():
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
 import sk_crl.model_selection
+from sk_crl.baselines import *
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):
