@@ -283,7 +283,29 @@ def test_bad_parameters_change_nothing(table, make, settings, message):
 @both
 def test_divergence_is_said(table, make):
     with pytest.raises(FloatingPointError, match=r"Lower lr \(got 1e\+38\)"):
-        make(lr=1e38, optimizer="sgd").fit(table.X, table.y)
+        make(lr=1e38).fit(table.X, table.y)
+
+
+@both
+def test_features_that_coincide_are_warned_of(table, make):
+    class Constant(nn.Module):
+        def __init__(self, n_classes):
+            super().__init__()
+            self.first, self.scores = nn.Linear(1, 5), nn.Linear(5, n_classes)
+
+        def forward(self, X):
+            return self.scores(self.first(torch.ones(len(X), 1)))
+
+    settings = {"n_neighbors": 3} if make is lmle else {}
+    with pytest.warns(UserWarning, match="features of all training rows coincide") as caught:
+        make(module=Constant, **settings).fit(table.X, table.y)
+    assert len(caught) == 1
+
+
+def test_lmle_needs_features_that_train(table):
+    with pytest.raises(ValueError, match="features of the module do not depend on any weights"):
+        lmle(module__hidden_units=()).fit(table.X, table.y)
+    triplet_knn(module__hidden_units=()).fit(table.X, table.y)  # its own layer trains
 
 
 @both

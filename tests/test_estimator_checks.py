@@ -36,8 +36,8 @@ EXPECTED_FAILED_CHECKS_OF_SEVERAL_TARGETS = EXPECTED_FAILED_CHECKS | {
 
 EXPECTED_FAILED_CHECKS_OF_EMBEDDINGS = {
     "check_supervised_y_2d": (
-        "labels of two dimensions get a network with a branch for every target, even for one alone, "
-        "and labels of one dimension a network without branches"
+        "labels of two dimensions get a network with a branch for every target, and those of one "
+        "dimension a network without branches"
     ),
 }
 

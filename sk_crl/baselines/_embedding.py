@@ -185,6 +185,17 @@ class EmbeddingClassifier(PerTargetClassifier, PrefixedParameters):
         batches = OrderedBatches(TensorData(X), self.batch_size)
         return torch.cat([self.embedding_(part.to(device)) for part, _ in batches])
 
+    def _embed_trained(self, X: Tensor) -> Tensor:
+        """Embed the training samples after training; warn where nothing tells them apart."""
+        embedded = self._embed(X)
+        if (embedded == embedded[0]).all():
+            warnings.warn(
+                "The features of all training rows coincide, and cannot tell classes apart: lower "
+                f"lr (got {self.lr}), or scale the features, for instance with StandardScaler.",
+                stacklevel=4,
+            )
+        return embedded
+
     def _embed_array(self, X: ArrayLike) -> Tensor:
         """Check samples to predict for, and embed them."""
         from sk_crl.training._data import from_array

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from sk_crl._checks import check_integer, check_real
 from sk_crl._labels import short
@@ -186,14 +186,21 @@ class LMLEClassifier(EmbeddingClassifier):
             )
 
     def _embedding(self, network: ScoresAndFeatures, data: TensorData) -> nn.Module:
-        return UnitFeatures(network)
+        embedding = UnitFeatures(network).eval()
+        if not embedding(data.X[:2].clone()).requires_grad:  # a module may work in place
+            raise ValueError(
+                "The features of the module do not depend on any weights that train, and features "
+                "are what LMLE trains; give the network a hidden layer."
+            )
+        return embedding
 
     def _learn(self, data: TensorData, seed: int, generator: torch.Generator) -> None:
         self._warn_of_small_classes(data.y.cpu().numpy())
         optimizer = self._optimizer()
         self.loss_curve_ = []
         for epochs in np.array_split(np.arange(self.max_epochs), self.n_rounds):
-            features, clusters = self._cluster(data, seed)
+            features = self._embed(data.X)
+            clusters = self._cluster(features, data.y, seed)
             rounds = [
                 Round.choose(of_target, codes, found, self.margin_strength)
                 for of_target, codes, found in zip(
@@ -204,7 +211,7 @@ class LMLEClassifier(EmbeddingClassifier):
                 batches = quintuplet_batches(rounds, self.batch_size, generator)
                 losses = (partial(batch.loss, self.embedding_, data.X) for batch in batches)
                 self.loss_curve_.append(self._run_epoch(optimizer, losses))
-        self._publish(self._cluster(data, seed)[1])
+        self._publish(self._cluster(self._embed_trained(data.X), data.y, seed))
 
     def _warn_of_small_classes(self, codes: NDArray[np.int64]) -> None:
         """Warn of classes with fewer rows than clusters."""
@@ -219,13 +226,12 @@ class LMLEClassifier(EmbeddingClassifier):
                     stacklevel=4,
                 )
 
-    def _cluster(self, data: TensorData, seed: int) -> tuple[torch.Tensor, list[Clusters]]:
-        """Embed the training samples, and cluster the classes of every target."""
-        features = self._embed(data.X)
-        targets = zip(features.unbind(1), data.y.unbind(1), strict=True)
-        return features, [
-            cluster_classes(of_target.cpu().numpy(), codes.cpu().numpy(), self.n_clusters, seed)
-            for of_target, codes in targets
+    def _cluster(self, features: Tensor, codes: Tensor, seed: int) -> list[Clusters]:
+        """Cluster the classes of every target."""
+        targets = zip(features.cpu().unbind(1), codes.cpu().unbind(1), strict=True)
+        return [
+            cluster_classes(of_target.numpy(), known.numpy(), self.n_clusters, seed)
+            for of_target, known in targets
         ]
 
     def _publish(self, clusters: list[Clusters]) -> None:

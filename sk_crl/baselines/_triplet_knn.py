@@ -255,7 +255,7 @@ class TripletKNNClassifier(EmbeddingClassifier):
                 for rows in order.split(self.batch_size)
             )
             self.loss_curve_.append(self._run_epoch(optimizer, losses))
-        features = self._embed(data.X).cpu().numpy()
+        features = self._embed_trained(data.X).cpu().numpy()
         codes, titles = data.y.cpu().numpy(), self._targets.titles
         self.neighbors_ = fit_neighbors(
             [features] * len(titles), codes, titles, self.n_neighbors, self.weights
