@@ -66,7 +66,7 @@ def imbalanced_digits(n_splits):
 
 def test_lmle_learns_imbalanced_digits():
     """It beats the nearest neighbours of the pixels, and what its own network was born with."""
-    lmle_512 = LMLEClassifier(module__hidden_units=512, n_neighbors=1, random_state=0)
+    lmle_512 = LMLEClassifier(module__hidden_units=512, random_state=0)
     models = [
         lmle_512,
         clone(lmle_512).set_params(lr=1e-9),
@@ -296,9 +296,8 @@ def test_features_that_coincide_are_warned_of(table, make):
         def forward(self, X):
             return self.scores(self.first(torch.ones(len(X), 1)))
 
-    settings = {"n_neighbors": 3} if make is lmle else {}
     with pytest.warns(UserWarning, match="features of all training rows coincide") as caught:
-        make(module=Constant, **settings).fit(table.X, table.y)
+        make(module=Constant).fit(table.X, table.y)
     assert len(caught) == 1
 
 
