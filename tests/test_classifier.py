@@ -1946,6 +1946,42 @@ def test_features_of_a_module_that_returns_scores_alone(table, fast):
     assert_array_equal(model.features(table.X[:7]), model.features(table.X)[:7])
 
 
+class Pairs(torch.utils.data.Dataset):
+    """Samples with their labels."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return self.X[index], self.y[index]
+
+
+def test_features_of_samples_on_disk_and_in_a_data_set(table, fast, tmp_path):
+    model = fast().fit(*table)
+    np.save(tmp_path / "X.npy", table.X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for X in (on_disk, Pairs(*table)):
+        assert_array_equal(model.features(X), model.features(table.X))
+
+
+def test_features_in_the_precision_of_training(table, fast):
+    exact, model = (fast(precision=name).fit(*table) for name in ("float32", "bfloat16"))
+    model.module_.load_state_dict(exact.module_.state_dict())
+    features, expected = model.features(table.X), exact.features(table.X)
+    assert features.dtype == np.float32
+    assert_allclose(features, expected, rtol=0.02, atol=0.02)
+    assert not np.array_equal(features, expected)
+    assert_array_equal(torch.as_tensor(features).bfloat16().float(), features)
+
+
+def test_features_of_a_compiled_network(table, fast):
+    model = fast(compile="eager").fit(*table)
+    assert_allclose(model.features(table.X), fast().fit(*table).features(table.X), atol=1e-6)
+
+
 def test_features_need_a_linear_layer(images, fast):
     def scores_alone(n_classes):
         return nn.Sequential(nn.Conv2d(2, n_classes, 8), nn.Flatten())

@@ -35,6 +35,7 @@ from sk_crl.displays import (
     TrainingHistoryDisplay,
 )
 from sk_crl.displays._figure import GREY, VERMILION
+from sk_crl.evaluation import critical_difference, gain_by_imbalance
 from sk_crl.metrics import class_sensitivities
 
 matplotlib.use("Agg")
@@ -536,7 +537,8 @@ FRAME = {"imbalance_ratio": [8.0, 30.0, 2.0, 100.0], "gain": [1.5, -2.0, 0.0, 4.
 
 @pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame])
 def test_gains_of_a_frame(container):
-    frame = container(FRAME | {"set": ["ecoli", "oil", "iris", "yeast"]})
+    gain = [points / 100 for points in FRAME["gain"]]
+    frame = container(FRAME | {"gain": gain, "set": ["ecoli", "oil", "iris", "yeast"]})
     display = GainByImbalanceDisplay.from_frame(frame, name="set", label="Gain of CRL (points)")
     ax = display.ax_
     assert points_of(ax) == {
@@ -905,6 +907,38 @@ def test_what_a_diagram_shows(container):
     assert ruler.get_xdata().max() - ruler.get_xdata().min() == pytest.approx(1.0)
     assert "CD = 1.00" in placed
     assert not ax.axison
+
+
+def test_a_diagram_of_a_comparison():
+    scores = {"net": [0.9, 0.8, 0.9, 0.7], "tree": [0.8, 0.7, 0.8, 0.8], "prior": [0.5] * 4}
+    frame = pd.DataFrame(scores, index=[*"abcd"]).rename_axis("dataset").reset_index()
+    frame = frame.melt("dataset", var_name="method", value_name="balanced_accuracy")
+    display = CriticalDifferenceDisplay.from_frame(frame.assign(split=0))
+    found = critical_difference(frame.assign(split=0))
+    assert display.cd == found.critical_difference
+    assert display.names == list(found.methods)
+    joined = [tuple(display.names[i] for i in group) for group in display.groups]
+    assert joined == list(found.groups) == [("net", "tree"), ("tree", "prior")]
+    worst_first = CriticalDifferenceDisplay.from_frame(
+        frame.assign(split=0), alpha=0.2, greater_is_better=False
+    )
+    assert worst_first.names == ["prior", "tree", "net"]
+    assert worst_first.cd < display.cd
+
+
+def test_a_gain_of_a_comparison_is_drawn_in_points():
+    frame = pd.DataFrame(
+        {
+            "dataset": ["a", "a", "b", "b"],
+            "method": ["net", "tree", "net", "tree"],
+            "split": 0,
+            "imbalance_ratio": [30.0, 30.0, 2.0, 2.0],
+            "balanced_accuracy": [0.8, 0.75, 0.875, 0.9375],
+        }
+    )
+    gains = gain_by_imbalance(frame, "net", over="tree")
+    display = GainByImbalanceDisplay.from_frame(gains, name="dataset")
+    assert points_of(display.ax_) == {"Better (1)": [[30, 5]], "Worse (1)": [[2, -6.25]]}
 
 
 def test_groups_that_are_given():

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,44 @@ def test_embedding_has_unit_length_and_the_scores_do_not_train(table, make):
         is_head = name.startswith("head.")
         assert torch.equal(before, after) == is_head, name
     assert len(model.loss_curve_) == model.n_iter_ == 4
+
+
+class Labelled(torch.utils.data.Dataset):
+    """Samples with their labels."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return self.X[index], self.y[index]
+
+
+def on_disk(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+@both
+def test_samples_on_disk_and_in_data_sets_are_as_good_as_in_memory(table, make, tmp_path):
+    expected = make().fit(table.X, table.y).features(table.X)
+    X = on_disk(table.X, tmp_path)
+    np.testing.assert_array_equal(make().fit(X, table.y).features(X), expected)
+    X = Labelled(*table)
+    np.testing.assert_array_equal(make().fit(X).features(X), expected)
+
+
+@both
+def test_rows_without_any_label_change_nothing(table, make):
+    Y = pd.DataFrame({"name": table.y.astype(object), "is_two": (table.y == 2).astype(object)})
+    Y.loc[len(Y)] = None
+    strange = np.full((1, 4), 1e3, np.float32)
+    model = make().fit(np.vstack([table.X, strange]), Y)
+    expected = make().fit(table.X, Y[:-1])
+    np.testing.assert_array_equal(model.features(table.X), expected.features(table.X))
+    assert model.predict(table.X).equals(expected.predict(table.X))
 
 
 @both
@@ -392,11 +431,25 @@ def test_hog_takes_channels_at_either_end_or_none():
     assert two.score(X[..., :2], y) == 1
 
 
+def test_hog_of_images_on_disk_and_in_a_data_set(tmp_path):
+    X, y = make_pictures()
+    X = X.astype(np.float32)
+    make = partial(HOGKNNClassifier, pixels_per_cell=4)
+    expected = make().fit(X, y).predict_proba(X)
+    stored = on_disk(X, tmp_path)
+    np.testing.assert_array_equal(make().fit(stored, y).predict_proba(stored), expected)
+    pairs = Labelled(X, y.astype(str).tolist())
+    np.testing.assert_array_equal(make().fit(pairs).predict_proba(pairs), expected)
+
+
 def test_hog_of_several_targets_with_missing_labels():
     X, y = make_pictures()
     Y = pd.DataFrame({"stripes": y, "few": np.where(y == "flat", 0.0, 1.0)})
     Y.loc[::5, "few"] = np.nan
+    Y.loc[5] = [None, np.nan]
     model = HOGKNNClassifier(3, pixels_per_cell=4).fit(X, Y)
+    assert [len(neighbors.classes_) for neighbors in model.neighbors_] == [2, 2]
+    assert [neighbors.n_samples_fit_ for neighbors in model.neighbors_] == [39, 32]
     assert model.predict(X)["few"].tolist() == (y != "flat").astype(float).tolist()
     assert [shares.shape for shares in model.predict_proba(X)] == [(40, 2), (40, 2)]
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from sk_crl._checks import check_real
 from sk_crl.displays._figure import COLUMN, Display, extent, points, text_width, written
+from sk_crl.evaluation import critical_difference
+from sk_crl.evaluation._ranks import runs_within
 
 _ROW = 0.145  # inches, the height of a name
 _AXIS = 1.3  # inches, the width that the axis of ranks has at least
@@ -22,7 +24,7 @@ class CriticalDifferenceDisplay(Display):
 
     The diagram of Demšar: *Statistical Comparisons of Classifiers over Multiple Data Sets*, 2006.
     Bars join methods that do not differ significantly; where a bar passes others by, dots on it say
-    which it joins. Make one by `from_ranks`.
+    which it joins. Make one by `from_frame` or `from_ranks`.
 
     Parameters
     ----------
@@ -73,6 +75,46 @@ class CriticalDifferenceDisplay(Display):
         self.cd = cd
 
     @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        metric: str = "balanced_accuracy",
+        *,
+        alpha: float = 0.05,
+        greater_is_better: bool = True,
+        missing: str = "raise",
+        ax: Any = None,
+    ) -> CriticalDifferenceDisplay:
+        """Rank the methods of a comparison, and draw the ranks with Nemenyi's test.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            A row for every fit, as `sk_crl.evaluation.compare` makes it.
+        metric : str, default="balanced_accuracy"
+            The column to rank by; the splits of a data set are averaged first.
+        alpha : float, default=0.05
+            Level of Nemenyi's test, between 0 and 1.
+        greater_is_better : bool, default=True
+            Whether a high score is good.
+        missing : {"raise", "drop", "worst"}, default="raise"
+            What to do with a data set on which a method lacks a score, see
+            `sk_crl.evaluation.critical_difference`.
+        ax : matplotlib Axes, optional
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        CriticalDifferenceDisplay
+        """
+        cls._check_ready()
+        found = critical_difference(
+            frame, metric, alpha=alpha, greater_is_better=greater_is_better, missing=missing
+        )
+        ranks = dict(zip(found.methods, found.mean_ranks, strict=True))
+        return cls.from_ranks(ranks, found.critical_difference, ax=ax)
+
+    @classmethod
     def from_ranks(
         cls,
         mean_ranks: Mapping[Hashable, float] | Any,
@@ -109,7 +151,7 @@ class CriticalDifferenceDisplay(Display):
         keys = sorted(named, key=named.__getitem__)
         ranks = np.array([named[key] for key in keys])
         if groups is None:
-            places = _within(ranks, cd)
+            places = runs_within(ranks, cd)
         else:
             places = [_places(group, keys) for group in groups]
         return cls([str(key) for key in keys], ranks, places, cd=cd).plot(ax)
@@ -236,17 +278,6 @@ def _read_ranks(mean_ranks: Any) -> dict[Hashable, float]:
     for name, rank in pairs:
         check_real(f"The mean rank of {str(name)!r}", rank, 1, np.finfo(float).max)
     return {name: float(rank) for name, rank in pairs}
-
-
-def _within(ranks: NDArray[np.float64], cd: float) -> list[list[int]]:
-    """Find the largest groups of methods whose ascending ranks differ by less than `cd`."""
-    groups, last = [], 0
-    for first in range(len(ranks)):
-        end = max(int(np.searchsorted(ranks - ranks[first], cd)), first + 1)
-        if end > last and end - first > 1:
-            groups.append(list(range(first, end)))
-        last = max(last, end)
-    return groups
 
 
 def _places(group: Sequence[Hashable], names: list[Hashable]) -> list[int]:

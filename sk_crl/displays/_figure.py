@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sk_crl._extras import import_extra
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -27,24 +29,13 @@ GREY = "#8C8C8C"
 MARKERS = "osD^vPX<"
 
 
-def require_matplotlib(user: str) -> Any:
-    """Import pyplot, or say what lacks."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{user} draws with matplotlib, which is not there: pip install 'sk-crl[displays]'."
-        ) from error
-    return plt
-
-
 class Display:
     """Base of the displays: where they draw."""
 
     @classmethod
     def _check_ready(cls) -> None:
         """Raise ImportError where there is nothing to draw with, before anything is computed."""
-        require_matplotlib(cls.__name__)
+        import_extra("matplotlib.pyplot", "displays", cls.__name__)
 
     def _open(
         self,
@@ -61,7 +52,7 @@ class Display:
         ValueError
             For another number of axes than there is to draw.
         """
-        plt = require_matplotlib(type(self).__name__)
+        plt = import_extra("matplotlib.pyplot", "displays", type(self).__name__)
         if ax is None:
             n_columns = min(n_panels, n_columns)
             n_rows = math.ceil(n_panels / n_columns)

@@ -97,7 +97,8 @@ class GainByImbalanceDisplay(Display):
         Parameters
         ----------
         frame : pandas or polars DataFrame
-            With the columns ``imbalance_ratio`` and ``gain``, in points.
+            With the columns ``imbalance_ratio`` and ``gain``, a difference of scores in [-1, 1], as
+            `sk_crl.evaluation.gain_by_imbalance` makes it. It is drawn in points, 0.01 as one.
         name : str, optional
             A further column, whose entries to write beside the points.
         label : str, optional
@@ -115,7 +116,8 @@ class GainByImbalanceDisplay(Display):
             if column not in frame.columns:
                 raise ValueError(unknown_name("column", column, map(str, frame.columns)))
         names = None if name is None else list(frame[name])
-        display = cls(np.asarray(frame["imbalance_ratio"]), np.asarray(frame["gain"]), names=names)
+        points_gained = 100 * _finite("gain", frame["gain"])
+        display = cls(frame["imbalance_ratio"], points_gained, names=names)
         return display.plot(ax, label=label)
 
     @classmethod

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sk_crl._extras import import_extra
+
 
 def import_pandas() -> Any:
     """Import pandas; where it is missing, say how to get it."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "sk_crl.evaluation gives its results as data frames of pandas, which could not be "
-            "imported; install it with: pip install 'sk-crl[evaluation]'"
-        ) from error
-    return pandas
+    return import_extra("pandas", "evaluation", "sk_crl.evaluation, whose results are data frames,")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,14 +151,22 @@ class CriticalDifference:
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The largest groups of methods none of which differs significantly from another."""
-        groups = []
-        last = 0
-        for first, best in enumerate(self.mean_ranks):
-            end = sum(r - best < self.critical_difference for r in self.mean_ranks)
-            if end > last and end - first > 1:
-                groups.append(self.methods[first:end])
-            last = max(last, end)
-        return tuple(groups)
+        runs = runs_within(self.mean_ranks, self.critical_difference)
+        return tuple(self.methods[run.start : run.stop] for run in runs)
+
+
+def runs_within(mean_ranks: Sequence[float], critical_difference: float) -> list[range]:
+    """Find the longest runs of ascending ranks that all differ by less than a critical difference.
+
+    Those of a single rank, and those inside another, are left out.
+    """
+    runs, last = [], 0
+    for first, best in enumerate(mean_ranks):
+        end = sum(rank - best < critical_difference for rank in mean_ranks)
+        if end > last and end - first > 1:
+            runs.append(range(first, end))
+        last = max(last, end)
+    return runs
 
 
 def critical_difference(
