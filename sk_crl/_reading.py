@@ -70,6 +70,14 @@ class SampleReader(ABC):
             raise ValueError(f"y{of} has no label at all.")
         return samples if is_labelled.all() else samples.take(is_labelled)
 
+    def _publish_targets(self) -> None:
+        """Set the fitted attributes that describe several targets."""
+        self.n_outputs_ = len(self._targets.classes)
+        vars(self).pop("target_names_in_", None)
+        if self._targets.names is not None:
+            self.target_names_in_ = np.empty(self.n_outputs_, dtype=object)
+            self.target_names_in_[:] = self._targets.names
+
 
 @contextmanager
 def unchanged_on_error(estimator: Any) -> Iterator[None]:

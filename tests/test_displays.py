@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import sk_crl.displays
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
+from sk_crl.baselines import LMLEClassifier
 from sk_crl.displays import (
     ClassDistributionDisplay,
     CriticalDifferenceDisplay,
@@ -676,6 +677,16 @@ def test_embedding_of_several_targets_with_missing_labels(trained_on_two):
     assert titles == ["size (samples)", "even (samples)"]
     one = FeatureEmbeddingDisplay.from_estimator(model, X, Y, target="even")
     assert list(groups_of(one.ax_)) == ["False (80)", "True (40)"]
+
+
+def test_embedding_and_history_of_a_rival(trained):
+    X, y, _ = trained
+    model = LMLEClassifier(max_epochs=4, random_state=0, device="cpu").fit(X, y)
+    display = FeatureEmbeddingDisplay.from_estimator(model, X, y)
+    expected, _ = principal_components(model.features(X).astype(float))
+    assert_allclose(np.abs(display.coordinates[0]), np.abs(expected), atol=1e-5)
+    (curve,) = TrainingHistoryDisplay.from_estimator(model).ax_.lines
+    assert curve.get_ydata().tolist() == model.loss_curve_
 
 
 def test_embedding_of_chosen_classes(trained):

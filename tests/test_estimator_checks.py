@@ -109,7 +109,7 @@ CONFIGURATIONS = [
     OffsetTunedClassifier(LogisticRegression(max_iter=1000)),
     OffsetTunedClassifier(MultiOutputClassifier(LogisticRegression(max_iter=1000))),
     LMLEClassifier(),
-    TripletKNNClassifier(max_epochs=30),
+    TripletKNNClassifier(max_epochs=10),
     HOGOfRows(orientations=30, cells_per_block=1),
 ]
 

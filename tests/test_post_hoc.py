@@ -213,9 +213,7 @@ def test_a_metric_may_be_given_in_any_way(data, method, scoring):
     np.testing.assert_allclose(model.offsets_, expected.offsets_, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "scoring", ["accuracy", "f1_macro", make_scorer(f1_score, average="macro")]
-)
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_macro"])
 def test_other_metrics_are_maximised(data, scoring):
     model = OffsetTunedClassifier(GaussianNB(), scoring=scoring, shrinkage=0).fit(*data)
     before, start, after = model.cv_scores_

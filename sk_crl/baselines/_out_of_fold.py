@@ -96,11 +96,10 @@ def make_splits(cv: Any, X: Any, y: Any, codes: NDArray, **split_params) -> list
         For what is no cross-validation, too many folds, and rows held out never or twice.
     """
     n_samples = len(codes)
-    if not hasattr(cv, "split") and not np.iterable(cv):
-        check_integer("cv", cv, 2, "a splitter or an iterable of splits")
     if isinstance(cv, str):
         raise ValueError(f"cv must be an integer, a splitter or an iterable of splits; got {cv!r}.")
     if not hasattr(cv, "split") and not np.iterable(cv):
+        check_integer("cv", cv, 2, "a splitter or an iterable of splits")
         if cv > n_samples:
             raise ValueError(
                 f"cv={cv} folds need as many samples or more; got n_samples={n_samples}."

@@ -47,12 +47,8 @@ class PerTargetClassifier(ClassifierMixin, SampleReader):
         self._targets = Targets.learn(given.labels)
         samples = self._encoded(given)
         classes = [known.copy() for known in self._targets.classes]
-        self.n_outputs_ = len(classes)
         self.classes_ = classes[0] if self._has_one_target else classes
-        vars(self).pop("target_names_in_", None)
-        if self._targets.names is not None:
-            self.target_names_in_ = np.empty(self.n_outputs_, dtype=object)
-            self.target_names_in_[:] = self._targets.names
+        self._publish_targets()
         return samples
 
     @property

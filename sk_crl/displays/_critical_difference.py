@@ -256,13 +256,7 @@ def _draw_ruler(ax: Any, low: float, cd: float) -> None:
 
 
 def _read_ranks(mean_ranks: Any) -> dict[Hashable, float]:
-    """Read names and ranks; refuse what is no rank.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two methods, one of them twice, and ranks that are not 1 or more.
-    """
+    """Read names and ranks; raise ValueError for what is no rank of a method by name."""
     if not hasattr(mean_ranks, "items"):
         raise ValueError(
             "mean_ranks must be a mapping or a pandas Series of name to mean rank; got a "

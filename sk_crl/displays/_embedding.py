@@ -102,7 +102,7 @@ class FeatureEmbeddingDisplay(Display):
 
         Parameters
         ----------
-        estimator : CRLClassifier, MultiOutputCRLClassifier or transformer
+        estimator : CRLClassifier, LMLEClassifier, transformer or the like
             Fitted estimator with a method ``features`` or ``transform``, or a pipeline or search
             around one.
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
