@@ -1,4 +1,4 @@
-"""From an estimator's parameters to the loss, the network and the net that trains it."""
+"""From an estimator's parameters to the loss and the net that trains its network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.networks import MLP
-from sk_crl.networks._build import ScoresAndFeatures, build_network
 from sk_crl.training import MONITORS
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
@@ -22,8 +21,9 @@ from sk_crl.training._progress import EpochProgress
 
 if TYPE_CHECKING:
     from sk_crl._base import BaseCRL
+    from sk_crl.networks._build import ScoresAndFeatures
 
-__all__ = ["make_loss", "make_net", "make_network"]
+__all__ = ["make_loss", "make_net"]
 
 
 def make_loss(
@@ -48,21 +48,6 @@ def make_loss(
         tau=estimator.tau if estimator.logit_adjustment == "loss" else 0.0,
         rectify=estimator.rectify,
     )
-
-
-def make_network(estimator: BaseCRL) -> ScoresAndFeatures:
-    """Build the network, telling it of the data what it asks for."""
-    told = {
-        "n_features": int(np.prod(estimator._sample_shape)),
-        "input_shape": estimator._sample_shape,
-        "n_classes": estimator._n_classes_told(),
-    }
-    network = build_network(estimator.module, told, estimator._prefixed("module__"))
-    if estimator.compile:
-        named = isinstance(estimator.compile, str)
-        network.compile(backend=estimator.compile if named else "inductor")
-    targets = estimator._targets
-    return ScoresAndFeatures(network, targets.layout, targets.titles)
 
 
 def make_net(

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.utils.data import Dataset
 
-from sk_crl._checks import (
-    check_sample_weight,
-    draw_seed,
-    generator_state,
-    set_generator_state,
-)
+from sk_crl._checks import draw_seed
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels
-from sk_crl._parameters import PrefixedParameters, replace_kwargs
+from sk_crl._minorities import training_minorities
+from sk_crl._network_estimator import NetworkEstimator
+from sk_crl._parameters import replace_kwargs
+from sk_crl._reading import unchanged_on_error
 from sk_crl._sample_checks import validate_samples
-from sk_crl._samples import Labelled, Samples
+from sk_crl._samples import Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
 from sk_crl._validation_split import split_validation
-from sk_crl.loss import minority_classes
-from sk_crl.networks._build import settings_of
 from sk_crl.training import MONITORS
 from sk_crl.training._device import check_device
 
 if TYPE_CHECKING:
     from sk_crl.networks._build import ScoresAndFeatures
+    from sk_crl.training._data import CodedData
     from sk_crl.training._net import CRLNet
 
 
-class BaseCRL(PrefixedParameters, ABC):
+class BaseCRL(NetworkEstimator):
     """Shared base of the estimators; they add what labels look like."""
-
-    _prefixes = ("module__", "optimizer__")
 
     @replace_kwargs()
     def __init__(
@@ -114,16 +108,7 @@ class BaseCRL(PrefixedParameters, ABC):
         self.verbose = verbose
         self._set_prefixed(kwargs)
 
-    def _all_names(self) -> list[str]:
-        """List the names to suggest in place of an unknown one."""
-        inner = [f"module__{name}" for name in settings_of(self.module)]
-        return [*super()._all_names(), *inner, "optimizer__weight_decay", "optimizer__momentum"]
-
-    # What a kind of labels has to add.
-
-    @abstractmethod
-    def _read_labels(self, y: Any, name: str = "y") -> Labels:
-        """Read labels, those of one target or of several."""
+    # What a kind of labels has to add, beside `_read_labels` and `_n_classes_told`.
 
     @abstractmethod
     def _read_classes(self, classes: Any) -> list[Labels]:
@@ -132,10 +117,6 @@ class BaseCRL(PrefixedParameters, ABC):
     @abstractmethod
     def _class_weight_of_targets(self) -> list[str | dict | None]:
         """Say which class weights every target has."""
-
-    @abstractmethod
-    def _n_classes_told(self) -> int | tuple[int, ...]:
-        """Say what a module is told of the number of classes."""
 
     @abstractmethod
     def _publish(self, distributions: list[ClassDistribution]) -> None:
@@ -190,34 +171,6 @@ class BaseCRL(PrefixedParameters, ABC):
             seed = draw_seed(self.random_state) if before is None else self._seed
             self._train(samples, None, distributions, seed, 1, before)
         return self
-
-    def _validated(self, X, y, sample_weight, *, reset: bool, of: str = "") -> Labelled:
-        """Check samples, labels and weights; those of weight 0 are as good as absent."""
-        X = validate_samples(self, X, reset=reset, name=f"X{of}")
-        if y is None and isinstance(X, Dataset):
-            from sk_crl.training._sources import read_labels
-
-            y = read_labels(X, self.num_workers)
-        labels = self._read_labels(y, f"y{of}")
-        if len(labels) != len(X):
-            raise ValueError(
-                f"y{of} must have one row for every sample of X{of}; got {len(labels)} "
-                f"rows for {len(X)} samples."
-            )
-        weight = check_sample_weight(sample_weight, len(X))
-        rows = np.flatnonzero(weight)
-        if len(rows) < len(X):
-            labels, weight = labels.take(rows), weight[rows]
-        return Labelled(X, rows, labels, weight)
-
-    def _encoded(self, given: Labelled, of: str = "") -> Samples:
-        """Turn labels into codes; drop samples that have no label at all."""
-        codes = self._targets.encode(given.labels, f"y{of}")
-        samples = Samples(given.X, given.rows, codes, given.weight)
-        is_labelled = (samples.codes >= 0).any(axis=1)
-        if not is_labelled.any():
-            raise ValueError(f"y{of} has no label at all.")
-        return samples if is_labelled.all() else samples.take(is_labelled)
 
     def _distributions(
         self, samples: Samples, before: list[ClassDistribution] | None = None
@@ -289,9 +242,10 @@ class BaseCRL(PrefixedParameters, ABC):
 
     def _network(self, before: CRLNet | None) -> ScoresAndFeatures:
         """Build the network or, going on, build it around the weights of the one before."""
-        from sk_crl._assembly import make_network
-
-        network = make_network(self)
+        network = self._built_network()
+        if self.compile:
+            backend = self.compile if isinstance(self.compile, str) else "inductor"
+            network.network.compile(backend=backend)
         if before is not None:
             try:
                 network.load_state_dict(before.module_.state_dict())
@@ -329,25 +283,23 @@ class BaseCRL(PrefixedParameters, ABC):
 
     def _minority_classes(self, distributions: list[ClassDistribution]) -> list[NDArray]:
         """List the labels that are minorities of the training data, of every target (Eq. 3)."""
-        minorities = []
-        for classes, distribution in zip(self._targets.classes, distributions, strict=True):
-            # Eq. 3 drops classes with a single sample in a *batch*, which are nothing special in a
-            # training set; and the scale of sample weights has no say.
-            prior = torch.as_tensor(distribution.prior)
-            counts = 2 * prior / prior[prior > 0].min()
-            minorities.append(classes[minority_classes(counts, self.rho).numpy()])
-        return minorities
+        pairs = zip(self._targets.classes, distributions, strict=True)
+        return [classes[training_minorities(d, self.rho)] for classes, d in pairs]
 
     # Prediction, for every target.
 
-    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
-        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+    def _unlabelled(self, X) -> CodedData:
+        """Check samples to predict from."""
         # Imported here, so that only those who predict need skorch.
         from sk_crl.training._data import CodedData
 
         check_is_fitted(self, "net_")
         X = validate_samples(self, X, reset=False)
-        data = CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+        return CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+
+    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
+        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+        data = self._unlabelled(X)
         scores = self.net_.scores(data)
         adjusted = self.net_.predict_nonlinearity.adjust(scores)
         if not adjusted.isfinite().all():
@@ -366,21 +318,31 @@ class BaseCRL(PrefixedParameters, ABC):
         """Predict class codes, (n_samples, n_targets)."""
         return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
 
+    def features(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
+        """Compute the features that the network makes its scores of.
+
+        They are what the module returns beside its scores, or else the input of its last linear
+        layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
+            Features that all targets share, or those of every target.
+
+        Raises
+        ------
+        ValueError
+            Where the module returns scores alone, and they come from no linear layer.
+        """
+        data = self._unlabelled(X)
+        return self.net_.features(data).numpy()
+
     @property
     def module_(self) -> nn.Module:
         """The trained network."""
         return self.net_.module_.network
-
-
-@contextmanager
-def unchanged_on_error(estimator: BaseCRL) -> Iterator[None]:
-    """Put all attributes back where a fit fails: what was fitted before stays as it was."""
-    state, generator = dict(vars(estimator)), estimator.random_state
-    drawn_from = generator_state(generator)
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(state)
-        set_generator_state(generator, drawn_from)
-        raise

@@ -411,11 +411,7 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
 
     def _publish(self, distributions: list[ClassDistribution]) -> None:
         self.classes_ = [classes.copy() for classes in self._targets.classes]
-        self.n_outputs_ = len(self.classes_)
-        vars(self).pop("target_names_in_", None)
-        if self._targets.names is not None:
-            self.target_names_in_ = np.empty(self.n_outputs_, dtype=object)
-            self.target_names_in_[:] = self._targets.names
+        self._publish_targets()
         self.class_counts_ = [d.plain_counts for d in distributions]
         self.prior_ = [d.prior for d in distributions]
         self.omega_ = np.array([d.omega for d in distributions])

@@ -13,17 +13,17 @@ from torch.utils.data import Dataset, IterableDataset
 from sk_crl._checks import check_finite
 
 if TYPE_CHECKING:
-    from sk_crl._base import BaseCRL
+    from sk_crl._reading import SampleReader
 
 
 def validate_samples(
-    estimator: BaseCRL, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
+    estimator: SampleReader, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
 ) -> NDArray | Dataset:
     """Check samples, and that they have the shape of those before.
 
     Parameters
     ----------
-    estimator : BaseCRL
+    estimator : SampleReader
         The estimator, which keeps what it has to know of them.
     X : array-like of shape (n_samples, ...) or Dataset
         The samples.
@@ -65,7 +65,7 @@ def validate_samples(
     return values
 
 
-def _checked(estimator: BaseCRL, X: ArrayLike, reset: bool) -> NDArray:
+def _checked(estimator: SampleReader, X: ArrayLike, reset: bool) -> NDArray:
     """Check an array; float32 and C order would copy one that is on disk into memory."""
     on_disk = isinstance(X, np.memmap) and _can_be_shared(X)
     form = {"dtype": "numeric"} if on_disk else {"dtype": np.float32, "order": "C"}
@@ -81,7 +81,7 @@ def _can_be_shared(X: NDArray) -> bool:
     return X.dtype.isnative and X.dtype != np.longdouble and min(X.strides, default=0) >= 0
 
 
-def _checked_dataset(estimator: BaseCRL, X: Dataset, reset: bool) -> Dataset:
+def _checked_dataset(estimator: SampleReader, X: Dataset, reset: bool) -> Dataset:
     """Check that a data set can be read in any order."""
     if isinstance(X, IterableDataset) or not isinstance(X, Sized):
         raise TypeError(

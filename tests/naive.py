@@ -5,11 +5,13 @@ is merely *selected* (classes, hard samples, histogram nodes) carries no gradien
 """
 
 from fractions import Fraction
-from math import pi, sin
+from itertools import pairwise
+from math import exp, inf, log, pi, sin
 from typing import NamedTuple
 
 import torch
 
+ROUNDING = 1e-9  # crossings that differ by less are one
 ZERO = torch.zeros((), dtype=torch.float64)
 
 
@@ -257,3 +259,73 @@ def mixed_loss(
         a = min(eta * imbalance(class_counts[j]), 1.0) if alpha is None else alpha
         total = total + a * crl + (1 - a) * ce
     return total
+
+
+def threshold_adjusted(p, shares, exponent):
+    """The paper's threshold adjustment of one sample: p_i exp(-r_i)^T, made to sum to 1."""
+    adjusted = [p[c] * exp(-shares[c]) ** exponent for c in range(len(p))]
+    return [value / sum(adjusted) for value in adjusted]
+
+
+def logit_adjusted(p, shares, tau):
+    """Logit adjustment of one sample (Menon et al., 2021): log p_i - tau log pi_i, as p again."""
+    adjusted = [exp(log(p[c]) - tau * log(shares[c])) if p[c] else 0.0 for c in range(len(p))]
+    return [value / sum(adjusted) for value in adjusted]
+
+
+def offset_decision(p, offsets):
+    """The class of the highest log p_i + b_i, the first of equal ones; never one of p_i = 0."""
+    scores = [log(p[c]) + offsets[c] if p[c] else -inf for c in range(len(p))]
+    return scores.index(max(scores))
+
+
+def balanced_accuracy_of_offsets(table, codes, weight, offsets):
+    """Eq. 17-18 of the decisions with offsets, over the classes that there are."""
+    sensitivities = []
+    for c in sorted(set(codes)):
+        rows = [i for i, code in enumerate(codes) if code == c]
+        right = [i for i in rows if offset_decision(table[i], offsets) == c]
+        sensitivities.append(sum(weight[i] for i in right) / sum(weight[i] for i in rows))
+    return sum(sensitivities) / len(sensitivities)
+
+
+def between(points):
+    """A value between any two neighbours of these, and one beyond either end."""
+    points = sorted({point for point in points if abs(point) < inf})
+    if not points:
+        return [0.0]
+    distinct = [(low, high) for low, high in pairwise(points) if high - low > ROUNDING]
+    middles = [(low + high) / 2 for low, high in distinct]
+    return [points[0] - 1, *middles, points[-1] + 1]
+
+
+def crossing(p, one, other):
+    """The offset of class `one`, less that of `other`, from which on it beats it."""
+    if not p[one]:
+        return inf
+    return log(p[other]) - log(p[one]) if p[other] else -inf
+
+
+def best_of_one_offset(table, codes, weight, offsets, c):
+    """The highest balanced accuracy that a change of the offset of class c reaches."""
+    others = [j for j in range(len(offsets)) if j != c]
+    points = [crossing(p, c, j) + offsets[j] for p in table for j in others]
+    tried = [[*offsets[:c], value, *offsets[c + 1 :]] for value in between(points)]
+    return max(balanced_accuracy_of_offsets(table, codes, weight, b) for b in tried)
+
+
+def best_of_all_offsets(table, codes, weight):
+    """The highest balanced accuracy that offsets of three classes reach: every cell of the plane.
+
+    The lines b_1 = t, b_2 = t and b_2 - b_1 = t at all crossings t cut the plane into cells; strips
+    between neighbouring corners of cells are cut by lines that do not cross in them.
+    """
+    first = [crossing(p, 1, 0) for p in table]
+    second = [crossing(p, 2, 0) for p in table]
+    apart = [crossing(p, 2, 1) for p in table]
+    corners = [two - d for two in second for d in apart if abs(two) < inf and abs(d) < inf]
+    return max(
+        balanced_accuracy_of_offsets(table, codes, weight, [0.0, b_1, b_2])
+        for b_1 in between([*first, *corners])
+        for b_2 in between([*second, *(b_1 + d for d in apart)])
+    )

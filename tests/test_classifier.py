@@ -1918,3 +1918,81 @@ def test_validation_classes_without_weight_are_no_score(table, fast):
     model = fast(class_weight={0: 0.0})
     with pytest.raises(FloatingPointError, match="no class that has a weight"):
         model.fit(*table, X_val=X_val, y_val=np.zeros(len(X_val), dtype=int))
+
+
+# ---------------------------------------------------------------------------------------- features
+
+
+def test_features_are_what_the_last_layer_is_given(table, fast):
+    model = fast(module__hidden_units=(8, 6)).fit(*table)
+    features = model.features(table.X)
+    assert features.shape == (120, 6)
+    assert features.dtype == np.float32
+    head = model.module_.head
+    expected = features @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    assert_allclose(raw_scores(model, table.X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_features_of_a_module_that_returns_scores_alone(table, fast):
+    def two_layers(n_features, n_classes):
+        return nn.Sequential(
+            nn.Linear(n_features, 5), nn.Dropout(0.5), nn.Tanh(), nn.Linear(5, n_classes)
+        )
+
+    model = fast(module=two_layers).fit(*table)
+    with torch.no_grad():
+        expected = model.module_[:3].eval()(torch.as_tensor(table.X))
+    assert_array_equal(model.features(table.X), expected)
+    assert_array_equal(model.features(table.X[:7]), model.features(table.X)[:7])
+
+
+class Pairs(torch.utils.data.Dataset):
+    """Samples with their labels."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return self.X[index], self.y[index]
+
+
+def test_features_of_samples_on_disk_and_in_a_data_set(table, fast, tmp_path):
+    model = fast().fit(*table)
+    np.save(tmp_path / "X.npy", table.X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for X in (on_disk, Pairs(*table)):
+        assert_array_equal(model.features(X), model.features(table.X))
+
+
+def test_features_in_the_precision_of_training(table, fast):
+    exact, model = (fast(precision=name).fit(*table) for name in ("float32", "bfloat16"))
+    model.module_.load_state_dict(exact.module_.state_dict())
+    features, expected = model.features(table.X), exact.features(table.X)
+    assert features.dtype == np.float32
+    assert_allclose(features, expected, rtol=0.02, atol=0.02)
+    assert not np.array_equal(features, expected)
+    assert_array_equal(torch.as_tensor(features).bfloat16().float(), features)
+
+
+def test_features_of_a_compiled_network(table, fast):
+    model = fast(compile="eager").fit(*table)
+    assert_allclose(model.features(table.X), fast().fit(*table).features(table.X), atol=1e-6)
+
+
+def test_features_need_a_linear_layer(images, fast):
+    def scores_alone(n_classes):
+        return nn.Sequential(nn.Conv2d(2, n_classes, 8), nn.Flatten())
+
+    model = fast(module=scores_alone).fit(*images)
+    with pytest.raises(ValueError, match=r"features\(\) need features.*Return a tuple"):
+        model.features(images.X)
+
+
+def test_features_of_an_unfitted_classifier_and_of_other_samples(table, fast):
+    with pytest.raises(NotFittedError):
+        fast().features(table.X)
+    with pytest.raises(ValueError, match="4 features"):
+        fast().fit(*table).features(table.X[:, :3])

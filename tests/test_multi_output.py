@@ -2237,3 +2237,12 @@ def test_a_warm_start_names_the_target_that_has_no_label(labelled, fitted):
     without = labelled.Y.assign(colour=None)
     with rejected(fitted, labelled.X, ValueError, "target 'colour' has no label at all"):
         fitted.fit(labelled.X, without)
+
+
+@pytest.mark.parametrize(("branch_units", "shape"), [(3, (120, 2, 3)), (0, (120, 8))])
+def test_features_of_every_target_or_of_all(table, branch_units, shape):
+    Y = np.column_stack([table.y, table.y > 0])
+    model = MultiOutputCRLClassifier(
+        module__hidden_units=8, module__branch_units=branch_units, max_epochs=2, random_state=0
+    )
+    assert model.fit(table.X, Y).features(table.X).shape == shape

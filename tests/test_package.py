@@ -23,6 +23,9 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.evaluation",
+    "sk_crl.displays",
+    "sk_crl.baselines",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -51,7 +54,14 @@ def run_python(code):
         ("import sk_crl", ["torch", "sklearn"]),
         ("import sk_crl.loss", ["sklearn"]),
         ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
+        ("import sk_crl.evaluation", ["tqdm"]),
+        ("import sk_crl.displays", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
+        ("import sk_crl.baselines", ["torch"]),
+        (
+            "from sk_crl.baselines import *; LMLEClassifier().get_params()",
+            ["pytorch_metric_learning", "skimage"],
+        ),
         ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
     ],
 )
@@ -61,10 +71,19 @@ def test_import_works_where_nothing_else_can_be_imported(code, further):
     run_python(f"import sys; sys.modules.update(dict.fromkeys({missing})); {code}")
 
 
-def test_metrics_and_splits_need_no_torch():
-    run_python(
-        "import sys, sk_crl.metrics, sk_crl.model_selection; assert 'torch' not in sys.modules"
-    )
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sk_crl.metrics",
+        "import sk_crl.model_selection",
+        "import sk_crl.evaluation",
+        "import sk_crl.displays",
+        "from sk_crl.baselines import OffsetTunedClassifier, PriorThresholdClassifier",
+        "from sk_crl.baselines import LogitAdjustedClassifier, cost_sensitive_weights",
+    ],
+)
+def test_what_serves_any_classifier_needs_no_torch(code):
+    run_python(f"{code}; import sys; assert 'torch' not in sys.modules")
 
 
 def test_import_writes_no_global_state():
@@ -84,7 +103,8 @@ def state():
 
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
-import sk_crl.model_selection
+import sk_crl.model_selection, sk_crl.evaluation, sk_crl.displays
+from sk_crl.baselines import *
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):

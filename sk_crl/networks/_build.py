@@ -112,7 +112,8 @@ class ScoresAndFeatures(nn.Module):
     Raises
     ------
     ValueError
-        In `forward`, where the network returns another shape or no features can be had.
+        In `forward` and `with_features`, where the network returns another shape, or features are
+        needed and cannot be had.
     """
 
     def __init__(
@@ -130,8 +131,12 @@ class ScoresAndFeatures(nn.Module):
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return scores, (n_samples, n_columns), and features or None."""
-        if not (self.needs_features and self.training):
-            return self._unpacked(self.network(X), len(X))
+        if self.needs_features and self.training:
+            return self.with_features(X)
+        return self._unpacked(self.network(X), len(X))
+
+    def with_features(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores, (n_samples, n_columns), and features."""
         with _calls_of(self._score_layers()) as calls:
             output = self.network(X)
         scores, features = self._unpacked(output, len(X))
@@ -139,9 +144,9 @@ class ScoresAndFeatures(nn.Module):
             inputs = [given for given, made in calls if made.data_ptr() == scores.data_ptr()]
             if not inputs:
                 raise ValueError(
-                    "level='instance' compares features, but the module returned scores alone and "
-                    "they are not the output of an nn.Linear layer, whose input could be taken. "
-                    "Return a tuple (scores, features), or use level='class'."
+                    "level='instance' and features() need features, but the module returned scores "
+                    "alone and they are not the output of an nn.Linear layer, whose input could be "
+                    "taken. Return a tuple (scores, features), or use level='class'."
                 )
             features = inputs[-1].flatten(1)
         return scores, features

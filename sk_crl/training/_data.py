@@ -53,8 +53,12 @@ class CodedData(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return a sample and its codes, for callbacks that ask for them one by one."""
-        (X,) = self.source.batches(self.rows[index][None], 1)
-        return X[0], self.y[index]
+        return self.take(torch.tensor([index]))[0], self.y[index]
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the samples in these rows, all at once, on the device that computes."""
+        (X,) = self.source.batches(self.rows[rows.cpu()], len(rows))
+        return X
 
     @property
     def X(self) -> Tensor:  # noqa: N802 - skorch's name for them

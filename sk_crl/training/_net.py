@@ -177,12 +177,13 @@ class CRLNet(NeuralNetClassifier):
             linear.backward()
         return linear.value, scores
 
-    def _forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _forward(self, X: Tensor, with_features: bool = False) -> tuple[Tensor, Tensor | None]:
         """Compute scores and features in the precision that is asked for."""
+        compute = self.module_.with_features if with_features else self.module_
         if self.precision == "float32":
-            return self.module_(X)
+            return compute(X)
         with torch.autocast(torch.device(self.device).type, getattr(torch, self.precision)):
-            return self.module_(X)
+            return compute(X)
 
     def _check_finite(self, loss: float) -> None:
         """Raise FloatingPointError where training has diverged."""
@@ -239,6 +240,13 @@ class CRLNet(NeuralNetClassifier):
         """Predict raw scores, (n_samples, n_columns)."""
         self.module_.eval()
         return torch.cat([self._forward(X)[0].float().cpu() for X, _ in self.get_iterator(data)])
+
+    @torch.no_grad()
+    def features(self, data: CodedData) -> Tensor:
+        """Compute the features before the scores, (n_samples, d) or (n_samples, n_targets, d)."""
+        self.module_.eval()
+        batches = self.get_iterator(data)
+        return torch.cat([self._forward(X, True)[1].float().cpu() for X, _ in batches])
 
 
 @contextmanager
