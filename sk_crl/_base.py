@@ -167,7 +167,10 @@ class BaseCRL(PrefixedParameters, ABC):
                 samples, validation = split_validation(
                     samples, self._targets, self.validation_fraction, seed
                 )
-            self._train(samples, validation, distributions, seed, self.max_epochs, before)
+            sampled = self._resampled(samples, seed)
+            if sampled is not samples:  # the network learns their prior
+                distributions = self._distributions(sampled)
+            self._train(sampled, validation, distributions, seed, self.max_epochs, before)
         return self
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -185,9 +188,9 @@ class BaseCRL(PrefixedParameters, ABC):
                 self._targets = Targets.declare(self._read_classes(classes), given.labels)
             elif classes is not None:
                 self._targets.check_same(self._read_classes(classes))
-            samples = self._encoded(given)
-            distributions = self._distributions(samples, None if before is None else self._seen)
             seed = draw_seed(self.random_state) if before is None else self._seed
+            samples = self._resampled(self._encoded(given), seed)
+            distributions = self._distributions(samples, None if before is None else self._seen)
             self._train(samples, None, distributions, seed, 1, before)
         return self
 
@@ -218,6 +221,10 @@ class BaseCRL(PrefixedParameters, ABC):
         if not is_labelled.any():
             raise ValueError(f"y{of} has no label at all.")
         return samples if is_labelled.all() else samples.take(is_labelled)
+
+    def _resampled(self, samples: Samples, seed: int) -> Samples:
+        """Choose what to train on; here all samples, as they are."""
+        return samples
 
     def _distributions(
         self, samples: Samples, before: list[ClassDistribution] | None = None

@@ -23,6 +23,7 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.baselines",
 ]
 PUBLIC_NAMES = [
     f"{module}.{name}"
@@ -53,6 +54,7 @@ def run_python(code):
         ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
         ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
+        ("from sk_crl.baselines import *; ResampledClassifier().get_params()", []),
     ],
 )
 def test_import_works_where_nothing_else_can_be_imported(code, further):
@@ -84,7 +86,7 @@ def state():
 
 before = state()
 import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.training
-import sk_crl.model_selection
+import sk_crl.model_selection, sk_crl.baselines
 sk_crl.CRLClassifier, sk_crl.ClassRectificationLoss, sk_crl.balanced_accuracy
 import sk_crl.training._net
 for one, other in zip(before, state(), strict=True):

@@ -16,6 +16,7 @@ PUBLIC_MODULES = [
     "sk_crl.networks",
     "sk_crl.metrics",
     "sk_crl.model_selection",
+    "sk_crl.baselines",
 ]
 
 # Codes of numpydoc that we do not follow, and why.
@@ -28,6 +29,11 @@ IGNORED = {
 IGNORED_AT = {
     "sk_crl.CRLClassifier": {"PR02": "**kwargs is left out of the signature that is shown"},
     "sk_crl.MultiOutputCRLClassifier": {"PR02": "as above"},
+    "sk_crl.baselines.ResampledClassifier": {
+        "PR01": "parameters of the class that it extends are described there",
+        "PR02": "as above",
+    },
+    "sk_crl.baselines.MultiOutputResampledClassifier": {"PR01": "as above", "PR02": "as above"},
 }
 IGNORED_AT_METHODS = {"EX01": "methods are shown at work in the example of their class"}
 
