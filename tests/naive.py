@@ -257,3 +257,19 @@ def mixed_loss(
         a = min(eta * imbalance(class_counts[j]), 1.0) if alpha is None else alpha
         total = total + a * crl + (1 - a) * ce
     return total
+
+
+def unevenness(codes, weights=None):
+    """The squared coefficient of variation of the class counts, summed over targets."""
+    weights = [1.0] * len(codes) if weights is None else weights
+    total = 0
+    for target in zip(*codes, strict=True):
+        classes = sorted(set(target) - {-1})
+        counts = [
+            sum(w for code, w in zip(target, weights, strict=True) if code == c) for c in classes
+        ]
+        if counts:
+            mean = sum(counts) / len(counts)
+            variance = sum((count - mean) ** 2 for count in counts) / len(counts)
+            total += variance / mean**2
+    return total

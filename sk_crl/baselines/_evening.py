@@ -16,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_CANDIDATES = 64  # rows of a class that are looked at for a step
-LEAST_GAIN = 1e-12  # beneath it lies what rounding makes of no gain
+LEAST_PULL = 1e-9  # beneath it lies what rounding makes of none
 
 
 def even_out(codes: NDArray[np.int64], step: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Replicate or drop rows until every target's classes are as even as single rows make them.
+    """Replicate or drop rows until every target's classes are as even as they can be.
 
     Every step takes, for the class that has too few rows (or too many) by the largest factor, the
-    row of `MOST_CANDIDATES` random ones that lowers unevenness most. It ends where no step lowers
-    it any more, or where the rows are as many as over-sampling makes them for the one target that
-    needs most (as few as down-sampling leaves for the one target that loses most). The last row
-    of a class is never dropped.
+    row of `MOST_CANDIDATES` random ones along whose weight unevenness falls most steeply. Steps end
+    where it falls along none, or where the rows are as many as over-sampling makes them for the one
+    target that needs most (as few as down-sampling leaves for the one target that loses most). The
+    last row of a class is never dropped. Since a row is no small step where rows are few, those
+    steps are returned that led to the least unevenness.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ def even_out(codes: NDArray[np.int64], step: int, rng: np.random.Generator) -> N
     while n_steps != len(evening.taken):  # a class that was given up may have come within reach
         n_steps = len(evening.taken)
         evening.go()
-    if step > 0:
-        return np.concatenate([np.arange(len(codes)), np.array(evening.taken, dtype=np.int64)])
-    return np.flatnonzero(evening.is_there)
+    taken = np.array(evening.taken[: int(np.argmin(evening.unevenness))], dtype=np.int64)
+    rows = np.arange(len(codes))
+    return np.concatenate([rows, taken]) if step > 0 else np.delete(rows, taken)
 
 
 class _Evening:
@@ -88,6 +89,7 @@ class _Evening:
             self.rows |= dict(zip(found.tolist(), np.split(order, first[1:]), strict=True))
         self.is_there = np.ones(len(codes), dtype=bool)
         self.taken: list[int] = []
+        self.unevenness = [self._unevenness()]
         self.most_steps = self._room()
 
     def _room(self) -> int:
@@ -101,21 +103,25 @@ class _Evening:
         """Take steps for all classes, until none lowers unevenness."""
         is_open = self.counts > 0
         while len(self.taken) < self.most_steps:
-            share = self.counts * self.n_classes[self.target] / self._at_least_1(self.sizes)
+            share = self.counts * self.n_classes[self.target] / self._sizes()[self.target]
             lack = np.where(is_open, self.step * (1 - share), 0)
             neediest = int(lack.argmax())
             if lack[neediest] <= 0:
                 return
             candidates = self._candidates(neediest)
-            gains = self._gains()[self.columns[candidates]].sum(axis=1)
-            best = int(gains.argmax())
-            if gains[best] > LEAST_GAIN:
-                self._take(candidates[best])
+            pulls = self.pulls()[self.columns[candidates]].sum(axis=1)
+            best = int(pulls.argmax())
+            if pulls[best] > LEAST_PULL:
+                self._take(int(candidates[best]))
             else:
                 is_open[neediest] = False
 
-    def _at_least_1(self, sizes: NDArray) -> NDArray[np.float64]:
-        return np.maximum(sizes, 1)[self.target]
+    def _sizes(self) -> NDArray[np.float64]:
+        """Count the labels of every target; a target without any has nothing to be divided."""
+        return np.maximum(self.sizes, 1)
+
+    def _unevenness(self) -> float:
+        return float((self.n_classes * self.squares / self._sizes() ** 2 - 1).sum())
 
     def _candidates(self, column: int) -> NDArray[np.int64]:
         """Draw rows of a class, in random order."""
@@ -128,16 +134,19 @@ class _Evening:
             drawn = rows[self.rng.integers(len(rows), size=MOST_CANDIDATES)]
         return drawn if self.step > 0 else drawn[self.is_there[drawn]]
 
-    def _gains(self) -> NDArray[np.float64]:
-        """Compute how much a step lowers the unevenness of every class's target."""
-        n_classes = self.n_classes[self.target]
-        now = self.squares[self.target] / self._at_least_1(self.sizes) ** 2
-        squares = self.squares[self.target] + 2 * self.step * self.counts + 1
-        then = squares / self._at_least_1(self.sizes + self.step) ** 2
-        gains = n_classes * (now - then)
+    def pulls(self) -> NDArray[np.float64]:
+        r"""Compute how steeply unevenness falls with a step in every column.
+
+        Along the weight of a row it falls by
+        :math:`2 \sum_t K_t (\sum_c n_{tc}^2 / n_t - n_{tc'}) / n_t^2`, where c' are its classes.
+        Here these terms are in units of rows of the largest target, and 0 for a missing label.
+        """
+        sizes = self._sizes()
+        scale = self.n_classes * (sizes.max() / sizes) ** 2
+        pulls = scale[self.target] * ((self.squares / sizes)[self.target] - self.counts)
         if self.step < 0:
-            gains[self.counts == 1] = -np.inf
-        return np.append(gains, 0.0)
+            pulls = np.where(self.counts > 1, -pulls, -np.inf)
+        return np.append(pulls, 0.0)
 
     def _take(self, row: int) -> None:
         columns = self.columns[row]
@@ -147,4 +156,5 @@ class _Evening:
         self.sizes[targets] += self.step
         self.counts[columns] += self.step
         self.is_there[row] = self.step > 0
-        self.taken.append(int(row))
+        self.taken.append(row)
+        self.unevenness.append(self._unevenness())

@@ -184,7 +184,7 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
     >>> Y.loc[:20, "colour"] = None
     >>> model = MultiOutputResampledClassifier(random_state=0).fit(X, Y)
     >>> model.class_counts_
-    [array([266, 266]), array([198, 198, 198])]
+    [array([286, 286]), array([198, 198, 198])]
     >>> model.predict(X[2:4])
       colour  season
     0   blue       1
