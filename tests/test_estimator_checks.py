@@ -9,6 +9,7 @@ import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
+from sk_crl.baselines import MultiOutputResampledClassifier, ResampledClassifier
 
 # Checks that are expected to fail, and why. No others may.
 EXPECTED_FAILED_CHECKS = {
@@ -54,11 +55,16 @@ CONFIGURATIONS = [
     MultiOutputCRLClassifier(max_epochs=40, lr=0.01),
     MultiOutputCRLClassifier(early_stopping=True, max_epochs=40, lr=0.01),
     MultiOutputCRLClassifier(level="instance", max_epochs=40, lr=0.01),
+    ResampledClassifier(),
+    ResampledClassifier(sampler="smote", max_epochs=40, lr=0.01),
+    ResampledClassifier(sampler="down", early_stopping=True),
+    MultiOutputResampledClassifier(max_epochs=40, lr=0.01),
+    MultiOutputResampledClassifier(sampler="down", max_epochs=40, lr=0.01),
 ]
 
 
 def expected_failed_checks(estimator):
-    if type(estimator) is MultiOutputCRLClassifier:
+    if isinstance(estimator, MultiOutputCRLClassifier):
         return EXPECTED_FAILED_CHECKS_OF_SEVERAL_TARGETS
     return EXPECTED_FAILED_CHECKS
 
@@ -73,6 +79,7 @@ def name_of(check):
 
 
 @pytest.mark.filterwarnings("ignore:Classes .* have a single sample:UserWarning")
+@pytest.mark.filterwarnings("ignore:SMOTE needs more neighbours:UserWarning")
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 def test_no_check_is_expected_to_fail_that_passes(estimator):
     expected = expected_failed_checks(estimator)

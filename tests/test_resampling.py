@@ -224,6 +224,15 @@ def test_classes_that_are_not_sampled_do_not_lower_neighbours():
     assert np.bincount(sampled.codes[:, 0]).tolist() == [20, 15, 3, 1]
 
 
+def test_single_rows_on_disk_are_read_as_they_are(tmp_path):
+    X, y = counted(20, 8, 1)
+    np.save(tmp_path / "X.npy", (100 * X).astype(np.int64))
+    with pytest.warns(UserWarning, match="single row"):
+        sampled = sample(np.load(tmp_path / "X.npy", mmap_mode="r"), y, "smote")
+    assert sampled.X.dtype == np.float32
+    assert_array_equal(sampled.X[-20:], np.repeat((100 * X[-1:]).astype(np.int64), 20, axis=0))
+
+
 def test_single_rows_beside_one_class_are_copied():
     X, y = counted(6, 1)
     with pytest.warns(UserWarning, match=r"classes \[1\] of y have a single row each"):

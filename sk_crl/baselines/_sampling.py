@@ -160,7 +160,8 @@ def _joined(one: Samples, other: Samples) -> Samples:
     if one.X is other.X:
         rows, X = np.concatenate([one.rows, other.rows]), one.X
     else:
-        X = np.concatenate([one.X[one.rows], other.X[other.rows]])
+        # What is on disk may be of another type.
+        X = np.concatenate([one.X[one.rows], other.X[other.rows]], dtype=np.float32)
         rows = np.arange(len(X))
     codes = np.concatenate([one.codes, other.codes])
     return Samples(X, rows, codes, np.concatenate([one.weight, other.weight]))
