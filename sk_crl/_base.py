@@ -222,10 +222,6 @@ class BaseCRL(PrefixedParameters, ABC):
             raise ValueError(f"y{of} has no label at all.")
         return samples if is_labelled.all() else samples.take(is_labelled)
 
-    def _resampled(self, samples: Samples, seed: int) -> Samples:
-        """Choose what to train on; here all samples, as they are."""
-        return samples
-
     def _distributions(
         self, samples: Samples, before: list[ClassDistribution] | None = None
     ) -> list[ClassDistribution]:
@@ -239,6 +235,10 @@ class BaseCRL(PrefixedParameters, ABC):
                 counts = counts + before[target].counts
             distributions.append(ClassDistribution(counts))
         return distributions
+
+    def _resampled(self, samples: Samples, seed: int) -> Samples:
+        """Choose what to train on; here all samples, as they are."""
+        return samples
 
     def _class_weights(self, distributions: list[ClassDistribution]) -> list[NDArray] | None:
         """Turn `class_weight` into a weight for every class of every target."""
