@@ -148,7 +148,10 @@ class BaseCRL(NetworkEstimator):
                 samples, validation = split_validation(
                     samples, self._targets, self.validation_fraction, seed
                 )
-            self._train(samples, validation, distributions, seed, self.max_epochs, before)
+            sampled = self._resampled(samples, seed)
+            if sampled is not samples:  # the network learns their prior
+                distributions = self._distributions(sampled)
+            self._train(sampled, validation, distributions, seed, self.max_epochs, before)
         return self
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -166,9 +169,9 @@ class BaseCRL(NetworkEstimator):
                 self._targets = Targets.declare(self._read_classes(classes), given.labels)
             elif classes is not None:
                 self._targets.check_same(self._read_classes(classes))
-            samples = self._encoded(given)
-            distributions = self._distributions(samples, None if before is None else self._seen)
             seed = draw_seed(self.random_state) if before is None else self._seed
+            samples = self._resampled(self._encoded(given), seed)
+            distributions = self._distributions(samples, None if before is None else self._seen)
             self._train(samples, None, distributions, seed, 1, before)
         return self
 
@@ -185,6 +188,10 @@ class BaseCRL(NetworkEstimator):
                 counts = counts + before[target].counts
             distributions.append(ClassDistribution(counts))
         return distributions
+
+    def _resampled(self, samples: Samples, seed: int) -> Samples:
+        """Choose what to train on; here all samples, as they are."""
+        return samples
 
     def _class_weights(self, distributions: list[ClassDistribution]) -> list[NDArray] | None:
         """Turn `class_weight` into a weight for every class of every target."""

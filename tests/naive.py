@@ -214,6 +214,22 @@ def imbalance(counts):
     return 1 - sum(counts) / (len(counts) * max(counts))
 
 
+def unevenness(codes, weights=None):
+    """The squared coefficient of variation of the class counts, summed over targets."""
+    weights = [1.0] * len(codes) if weights is None else weights
+    total = 0
+    for target in zip(*codes, strict=True):
+        classes = sorted(set(target) - {-1})
+        counts = [
+            sum(w for code, w in zip(target, weights, strict=True) if code == c) for c in classes
+        ]
+        if counts:
+            mean = sum(counts) / len(counts)
+            variance = sum((count - mean) ** 2 for count in counts) / len(counts)
+            total += variance / mean**2
+    return total
+
+
 def cross_entropy(scores, codes, class_weight, sample_weight):
     """Eq. 2 for one target: the weighted mean of -log p of the true class."""
     p = softmax(scores)

@@ -15,8 +15,10 @@ from sk_crl.baselines import (
     HOGKNNClassifier,
     LMLEClassifier,
     LogitAdjustedClassifier,
+    MultiOutputResampledClassifier,
     OffsetTunedClassifier,
     PriorThresholdClassifier,
+    ResampledClassifier,
     TripletKNNClassifier,
 )
 
@@ -111,6 +113,11 @@ CONFIGURATIONS = [
     LMLEClassifier(),
     TripletKNNClassifier(max_epochs=10),
     HOGOfRows(orientations=30, cells_per_block=1),
+    ResampledClassifier(),
+    ResampledClassifier(sampler="smote", max_epochs=40, lr=0.01),
+    ResampledClassifier(sampler="down", early_stopping=True),
+    MultiOutputResampledClassifier(max_epochs=40, lr=0.01),
+    MultiOutputResampledClassifier(sampler="down", max_epochs=40, lr=0.01),
 ]
 
 # Of the small data that checks make.
@@ -122,7 +129,7 @@ small_data = pytest.mark.filterwarnings(
 
 
 def expected_failed_checks(estimator):
-    if type(estimator) is MultiOutputCRLClassifier:
+    if isinstance(estimator, MultiOutputCRLClassifier):
         return EXPECTED_FAILED_CHECKS_OF_SEVERAL_TARGETS
     if isinstance(estimator, CRLClassifier):
         return EXPECTED_FAILED_CHECKS
@@ -145,6 +152,7 @@ def name_of(check):
 
 @pytest.mark.filterwarnings("ignore:Classes .* have a single sample:UserWarning")
 @small_data
+@pytest.mark.filterwarnings("ignore:SMOTE needs more neighbours:UserWarning")
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 def test_no_check_is_expected_to_fail_that_passes(estimator):
     expected = expected_failed_checks(estimator)

@@ -33,6 +33,11 @@ IGNORED_AT = {
     "sk_crl.MultiOutputCRLClassifier": {"PR02": "as above"},
     "sk_crl.baselines.LMLEClassifier": {"PR02": "as above"},
     "sk_crl.baselines.TripletKNNClassifier": {"PR02": "as above"},
+    "sk_crl.baselines.ResampledClassifier": {
+        "PR01": "parameters of the class that it extends are described there",
+        "PR02": "as above",
+    },
+    "sk_crl.baselines.MultiOutputResampledClassifier": {"PR01": "as above", "PR02": "as above"},
 }
 IGNORED_AT_METHODS = {"EX01": "methods are shown at work in the example of their class"}
 

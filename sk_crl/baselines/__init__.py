@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from sk_crl.baselines._lmle import LMLEClassifier
     from sk_crl.baselines._offset_tuned import OffsetTunedClassifier
     from sk_crl.baselines._prior import LogitAdjustedClassifier, PriorThresholdClassifier
+    from sk_crl.baselines._resampled import MultiOutputResampledClassifier, ResampledClassifier
     from sk_crl.baselines._triplet_knn import TripletKNNClassifier
 
 __all__ = [
     "HOGKNNClassifier",
     "LMLEClassifier",
     "LogitAdjustedClassifier",
+    "MultiOutputResampledClassifier",
     "OffsetTunedClassifier",
     "PriorThresholdClassifier",
+    "ResampledClassifier",
     "TripletKNNClassifier",
     "cost_sensitive_weights",
 ]
@@ -28,8 +31,10 @@ _HOME = {
     "HOGKNNClassifier": "sk_crl.baselines._hog",
     "LMLEClassifier": "sk_crl.baselines._lmle",
     "LogitAdjustedClassifier": "sk_crl.baselines._prior",
+    "MultiOutputResampledClassifier": "sk_crl.baselines._resampled",
     "OffsetTunedClassifier": "sk_crl.baselines._offset_tuned",
     "PriorThresholdClassifier": "sk_crl.baselines._prior",
+    "ResampledClassifier": "sk_crl.baselines._resampled",
     "TripletKNNClassifier": "sk_crl.baselines._triplet_knn",
     "cost_sensitive_weights": "sk_crl.baselines._cost",
 }
