@@ -14,6 +14,7 @@ from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.networks import MLP
+from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
@@ -102,7 +103,7 @@ def _goes_back_by_hand(
     """
     return (
         estimator.module in ("mlp", MLP)
-        and network.network.knows_way_back
+        and knows_way_back(network.network)
         and not loss.needs_features
         and not estimator.callbacks
         and not estimator.compile

@@ -224,7 +224,7 @@ class BaseCRL(NetworkEstimator):
         # Imported here, so that only those who train need skorch.
         from sk_crl._assembly import make_loss, make_net
         from sk_crl.training._data import CodedData
-        from sk_crl.training._net import own_random_state
+        from sk_crl.training._random import own_random_state
 
         device = check_device(self.device)
         loss = make_loss(self, distributions, self._class_weights(distributions)).to(device)

@@ -51,26 +51,40 @@ def check_choice(name: str, value: Any, choices: tuple[str | None, ...]) -> None
 
 def check_finite(name: str, X: NDArray, feature_names: NDArray | None, user: str) -> None:
     """Raise ValueError, saying where, if any value of `X` is NaN or infinite."""
-    # One sum tells; only where it is not finite is it worth looking at every value.
+    # One sum tells, mostly; only where it does not is it worth looking at every value.
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum(dtype=np.float64)):
-            return
-    strange = ~np.isfinite(X)
-    if not strange.any():
+        is_finite = np.isfinite(X.sum(dtype=np.float64))
+    if is_finite and (X.dtype.kind != "f" or X.itemsize <= 4):
         return
-    first = np.unravel_index(strange.argmax(), X.shape)
+    first, n_strange = _find_strange(X)
+    if first is None:
+        return
     value = "NaN" if np.isnan(X[first]) else "infinity, or a value too large for float32,"
     where = f"at row {first[0]}"
     if X.ndim == 2:
         column = first[1] if feature_names is None else repr(str(feature_names[first[1]]))
         where += f", column {column}"
     else:
-        where += f", position {tuple(int(i) for i in first[1:])}"
+        where += f", position {first[1:]}"
     raise ValueError(
-        f"Input {name} contains {value} {where}; {strange.sum()} of its {X.size} values are not "
+        f"Input {name} contains {value} {where}; {n_strange} of its {X.size} values are not "
         f"finite. {user} does not accept missing values: impute them first, for instance with "
         "sklearn.impute.SimpleImputer in a pipeline."
     )
+
+
+def _find_strange(X: NDArray) -> tuple[tuple[int, ...] | None, int]:
+    """Find the first value that is no finite float32, and count them, a stretch at a time."""
+    first, count = None, 0
+    size = max(2**22 // max(X[:1].size, 1), 1)
+    for start in range(0, len(X), size):
+        with np.errstate(over="ignore"):
+            strange = ~np.isfinite(np.asarray(X[start : start + size], dtype=np.float32))
+        if first is None and strange.any():
+            row, *place = (int(i) for i in np.unravel_index(strange.argmax(), strange.shape))
+            first = (start + row, *place)
+        count += int(strange.sum())
+    return first, count
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:

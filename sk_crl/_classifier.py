@@ -99,8 +99,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the network's products in training and prediction; weights, loss and scores stay in
-        float32 (automatic mixed precision).
+        What the network computes in, its scores too, in training and prediction; weights and loss
+        stay in float32 (automatic mixed precision).
     compile : bool or str, default=False
         Whether PyTorch compiles the network, which pays where training takes minutes, or the name
         of a compiler (a backend of `torch.compile`).
@@ -218,8 +218,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Dataset,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> CRLClassifier:
@@ -229,8 +229,8 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Training samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Training samples, as in `fit`.
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), optional

@@ -105,8 +105,8 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the network's products in training and prediction; weights, loss and scores stay in
-        float32 (automatic mixed precision).
+        What the network computes in, its scores too, in training and prediction; weights and loss
+        stay in float32 (automatic mixed precision).
     compile : bool or str, default=False
         Whether PyTorch compiles the network, which pays where training takes minutes, or the name
         of a compiler (a backend of `torch.compile`).
@@ -268,8 +268,8 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Dataset,
+        y: ArrayLike | None = None,
         classes: list[ArrayLike] | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> MultiOutputCRLClassifier:
@@ -279,8 +279,8 @@ class MultiOutputCRLClassifier(ClassifierMixin, BaseCRL):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Training samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Training samples, as in `fit`.
         y : array-like, data frame or sparse array of shape (n_samples, n_targets)
             Their labels.
         classes : list of array-like of shape (n_classes,), optional

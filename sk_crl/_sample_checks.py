@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset
 
 from sk_crl._checks import check_finite
+from sk_crl.training._sources import first_sample
 
 if TYPE_CHECKING:
     from sk_crl._reading import SampleReader
@@ -47,8 +48,6 @@ def validate_samples(
     is_dataset = isinstance(X, Dataset)
     values = _checked_dataset(estimator, X, reset) if is_dataset else _checked(estimator, X, reset)
     if is_dataset:
-        from sk_crl.training._sources import first_sample
-
         shape = tuple(first_sample(X).shape)
     else:
         names = getattr(estimator, "feature_names_in_", None)
@@ -77,8 +76,10 @@ def _checked(estimator: SampleReader, X: ArrayLike, reset: bool) -> NDArray:
 
 
 def _can_be_shared(X: NDArray) -> bool:
-    """Whether PyTorch can read an array where it is: in this byte order, this type, forwards."""
-    return X.dtype.isnative and X.dtype != np.longdouble and min(X.strides, default=0) >= 0
+    """Whether PyTorch can read an array where it is: in this byte order, type and spacing."""
+    spaced = all(stride >= 0 and stride % X.itemsize == 0 for stride in X.strides)
+    is_number = X.dtype.kind in "biuf" and X.dtype != np.longdouble
+    return is_number and X.dtype.isnative and spaced and X.flags.aligned
 
 
 def _checked_dataset(estimator: SampleReader, X: Dataset, reset: bool) -> Dataset:

@@ -251,3 +251,28 @@ def test_many_small_classes_beside_a_large_one_need_no_room_for_it(comparison):
     assert largest.elements <= 2 * len(scores) * scores.shape[1] < n_small * n_large * kappa
     with rows_of("class"):
         torch.testing.assert_close(class_rectification(scores, targets, **options), value)
+
+
+def test_half_precision_scores_keep_small_gradients():
+    """The factor of a loss scaler comes before the gradient is narrowed."""
+    generator = torch.Generator().manual_seed(0)
+    targets = (torch.rand(256, generator=generator) < 0.1).long()
+    loss = ClassRectificationLoss([900, 100])
+    (labels,) = loss.prepare(targets, batch_size=256)
+    given = (torch.randn(256, 2, generator=generator) * 9).half()
+    gradients = []
+    for compute in (lambda s: loss(s, targets), lambda s: loss.compute(s, labels)):
+        scores = given.clone().requires_grad_()
+        (compute(scores) * 1024).backward()
+        gradients.append(scores.grad)
+    assert torch.equal(*gradients)
+    exact = given.float().requires_grad_()
+    (loss(exact, targets) * 1024).backward()
+    torch.testing.assert_close(gradients[0], exact.grad.half())
+
+
+def test_a_gradient_without_a_graph_goes_nowhere():
+    loss = ClassRectificationLoss([5, 3])
+    (labels,) = loss.prepare(torch.tensor([0, 1, 0]), batch_size=3)
+    with pytest.raises(ValueError, match=r"require a gradient; got none"):
+        loss.linearize(torch.zeros(3, 2), labels).backward()

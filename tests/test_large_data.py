@@ -17,10 +17,10 @@ from test_known_bugs import LargestTensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 
-from sk_crl import CRLClassifier, MultiOutputCRLClassifier
+from sk_crl import ClassRectificationLoss, CRLClassifier, MultiOutputCRLClassifier
 from sk_crl.training import _data as data_module
 from sk_crl.training import _sources as sources_module
-from sk_crl.training._net import own_random_state
+from sk_crl.training._random import own_random_state
 from sk_crl.training._sources import map_ahead
 
 pytestmark = pytest.mark.usefixtures("untouched_generators")
@@ -78,6 +78,13 @@ def several(whole):
     return whole._replace(y=Y)
 
 
+def as_records(X):
+    """Samples behind a byte each, as many formats have them."""
+    records = np.zeros(len(X), dtype=[("label", "u1"), ("x", "<f4", X.shape[1:])])
+    records["x"] = X
+    return records
+
+
 def make_several(**settings):
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
     return MultiOutputCRLClassifier(**defaults | settings)
@@ -104,6 +111,7 @@ MEMMAPS = {
     "fortran": lambda X, on_disk: on_disk(np.asfortranarray(X, dtype=np.float32)),
     "part": lambda X, on_disk: on_disk(np.repeat(X, 2, axis=0))[::2],
     "columns": lambda X, on_disk: on_disk(np.repeat(X, 2, axis=1))[:, ::2],
+    "field of records": lambda X, on_disk: on_disk(as_records(X))["x"],
     "r+": lambda X, on_disk: on_disk(X, mode="r+"),
     "c": lambda X, on_disk: on_disk(X, mode="c"),
 }
@@ -522,6 +530,39 @@ def test_values_on_disk_that_are_not_finite_are_located(whole, fast, on_disk, va
             attempt(mapped, y)
     with rejected(model, whole.X, ValueError, "Input X_val contains.*row 77"):
         model.fit(*whole, X_val=mapped, y_val=y)
+
+
+def test_values_on_disk_beyond_single_precision_are_located(whole, fast, on_disk):
+    X = whole.X.astype(np.float64)
+    X[77, 3] = 1e39
+    model = fast().fit(*whole)
+    with rejected(model, whole.X, ValueError, "too large for float32, at row 77, column 3; 1 of"):
+        model.fit(on_disk(X), whole.y)
+
+
+def test_targets_that_a_data_set_changes_on_the_way_out(whole, fast):
+    items = list(zip(whole.X, whole.y + 10, strict=True))
+    assert fast().fit(Listed(items, targets=whole.y)).classes_.tolist() == [10, 11, 12]
+
+
+def test_reading_a_data_set_moves_no_generator(whole, fast):
+    class Noisy(Listed):
+        def __getitem__(self, index):
+            return self.items[index] + torch.rand(4).numpy(), whole.y[index]
+
+    noisy = Noisy(list(whole.X))
+    before = torch.get_rng_state()
+    model = fast().fit(noisy)
+    model.predict(noisy)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_labels_are_prepared_for_as_many_batches_as_fit_into_memory():
+    """Without mining a batch has pairs without number, almost."""
+    loss = ClassRectificationLoss([1000, 900], kappa=None)
+    assert loss.rectification.n_prepared(4096, loss.layout) > 4096**2 / 2
+    few = ClassRectificationLoss([1000, 900], kappa=25)
+    assert few.rectification.n_prepared(4096, few.layout) < 4096 * 100
 
 
 def test_values_of_a_data_set_that_are_not_finite(whole, fast):

@@ -11,6 +11,7 @@ from test_classifier import ScoresOnly, assert_same_weights, weights
 
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 from sk_crl.networks import MLP
+from sk_crl.networks._way_back import with_way_back
 
 pytestmark = pytest.mark.usefixtures("untouched_generators")
 
@@ -32,7 +33,7 @@ def test_way_back_is_that_of_autograd(hidden_units, n_classes, shape, n_samples)
     gradients = torch.autograd.grad(expected, network.parameters(), slopes)
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, 99.0)  # is written over, not added to
-    scores, way_back = network.with_way_back(X)
+    scores, way_back = with_way_back(network, X)
     assert not scores.requires_grad
     torch.testing.assert_close(scores, expected.detach(), rtol=1e-13, atol=1e-15)
     with torch.inference_mode():
@@ -48,7 +49,7 @@ def test_way_back_stops_where_a_unit_is_silent():
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
         parameter.grad = torch.ones_like(parameter)
-    _, way_back = network.with_way_back(torch.ones(4, 2))
+    _, way_back = with_way_back(network, torch.ones(4, 2))
     with torch.inference_mode():
         way_back(torch.ones(4, 2))
     assert network.head.bias.grad.tolist() == [4, 4]
@@ -135,7 +136,7 @@ class OtherMLP(MLP):
     ids=lambda settings: "-".join(settings),
 )
 def test_others_have_a_part_in_the_gradient(table, fast, settings, monkeypatch):
-    monkeypatch.setattr(MLP, "with_way_back", called)
+    monkeypatch.setattr("sk_crl.training._net.with_way_back", called)
     assert fast(**settings).fit(*table).n_iter_ == 3
 
 
@@ -144,7 +145,7 @@ def called(network, X):
 
 
 def test_branches_have_no_way_back(table, monkeypatch):
-    monkeypatch.setattr(MLP, "with_way_back", called)
+    monkeypatch.setattr("sk_crl.training._net.with_way_back", called)
     Y = np.column_stack([table.y, table.y > 0])
     MultiOutputCRLClassifier(max_epochs=1, random_state=0).fit(table.X, Y)
     with pytest.raises(AssertionError, match="way back was taken"):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import skip
 from timing import Method, Row, Setting, compare
 from torch.utils.data import Dataset
 
@@ -47,12 +46,14 @@ def stream_rows(setting: Setting) -> Iterator[Row]:
         path = Path(folder) / "X.npy"
         np.save(path, X)
         on_disk = np.load(path, mmap_mode="r")
-        sources = {"np.memmap": (on_disk, y)}
-        if takes_datasets():
-            sources["torch Dataset"] = (Rows(on_disk, y),)
+        sources = {
+            "np.memmap, read ahead by a thread": (on_disk, 0),
+            "torch Dataset": (Rows(on_disk, y), 0),
+            "torch Dataset, num_workers=2": (Rows(on_disk, y), 2),
+        }
         methods = [
-            Method(f"fit from {name}", partial(fit, setting, *source))
-            for name, source in sources.items()
+            Method(f"fit from {name}", partial(fit, setting, source, y, num_workers))
+            for name, (source, num_workers) in sources.items()
         ]
         work = f"fit, {N_ROWS:,} x {N_FEATURES}, batch 512, one epoch"
         peer = Method("fit from memory", partial(fit, setting, X, y))
@@ -60,20 +61,15 @@ def stream_rows(setting: Setting) -> Iterator[Row]:
             yield row._replace(n_samples=N_ROWS)
 
 
-def fit(setting: Setting, *data) -> None:
+def fit(setting: Setting, X: np.ndarray | Dataset, y: np.ndarray, num_workers: int = 0) -> None:
     """Fit, and check that every sample was trained on."""
-    model = CRLClassifier(max_epochs=EPOCHS, batch_size=512, device=setting.device, random_state=0)
-    model.fit(*data)
+    model = CRLClassifier(
+        max_epochs=EPOCHS,
+        batch_size=512,
+        device=setting.device,
+        num_workers=num_workers,
+        random_state=0,
+    )
+    model.fit(X, y)
     if model.n_iter_ != EPOCHS or model.class_counts_.sum() != N_ROWS:
         raise RuntimeError(f"Trained {model.n_iter_} epochs of {model.class_counts_.sum()} rows.")
-
-
-def takes_datasets() -> bool:
-    """Ask the package on a few samples; say so where it does not."""
-    few = Rows(np.eye(8, N_FEATURES, dtype=np.float32), np.arange(8) % 2)
-    try:
-        CRLClassifier(max_epochs=1, device="cpu").fit(few)
-    except (TypeError, ValueError) as error:
-        skip("fit from a torch Dataset", f"fit refuses one: {error}")
-        return False
-    return True

@@ -98,7 +98,7 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
         """
         # Imported here, so that only those who train need skorch.
         from sk_crl.training._data import CodedData
-        from sk_crl.training._net import own_random_state
+        from sk_crl.training._random import own_random_state
 
         with unchanged_on_error(self):
             self._check_parameters()

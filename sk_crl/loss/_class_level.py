@@ -17,7 +17,7 @@ _NO_POSITIVE = 2.0
 _NO_NEGATIVE = torch.inf
 # A row for every class has room for as many anchors as the largest class has. It spares looking
 # anchors up and costs less than that until it is so many times the room that they need.
-_SPARE_ROOM = 8
+_SPARE_ROOM = 4
 
 
 class ClassLevelLabels(NamedTuple):

@@ -86,7 +86,7 @@ class Tangent(NamedTuple):
     pull: Tensor
 
 
-def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
+def relative_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:
     r"""Compare each positive with each negative: the triplet ranking loss (Eq. 9).
 
     .. math:: \frac{1}{|T|} \sum_T \max(0, m + d(a, +) - d(a, -))
@@ -103,7 +103,7 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1)
+    margin : float or Tensor of shape (n_targets, 1, 1, 1)
         Margin :math:`m_j`.
 
     Returns
@@ -111,10 +111,9 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         The mean over all triplets of a target, 0 where there is none.
     """
-    if pairs.shift is None:
-        threshold = pairs.positive + margin[..., None]
-    else:
-        threshold = pairs.positive - (pairs.shift - margin)[..., None]
+    threshold = pairs.positive + margin
+    if pairs.shift is not None:
+        threshold -= pairs.shift[..., None]
     reach = torch.searchsorted(pairs.negative, threshold.flatten(2))
     by_positive = reach.view_as(threshold) * pairs.weight
     pull = by_positive.sum(3)
@@ -122,10 +121,10 @@ def relative_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
     short = short.scatter_add_(2, reach, pairs.weight.flatten(2)).cumsum(2)
     by_negative = short[..., :-1] - short[..., -1:]
-    return Tangent((margin * pull).sum((1, 2)), by_positive, by_negative, pull)
+    return Tangent((margin * pull[..., None]).sum((1, 2, 3)), by_positive, by_negative, pull)
 
 
-def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
+def absolute_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:
     r"""Pull positives together, push negatives beyond a margin: the contrastive loss (Eq. 13).
 
     .. math:: \frac12 \Bigl( \frac{1}{|P^+|} \sum_{P^+} d(a, +)^2
@@ -135,7 +134,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     ----------
     pairs : Pairs
         The distances.
-    margin : Tensor of shape (n_targets, 1, 1)
+    margin : float or Tensor of shape (n_targets, 1, 1, 1)
         Margin :math:`m_{ac}`.
 
     Returns
@@ -143,7 +142,7 @@ def absolute_comparison(pairs: Pairs, margin: Tensor) -> Tangent:
     Tangent
         Half the sum of the two means, each 0 where it has no pair.
     """
-    short = (margin[..., None] - pairs.to_negatives()).clamp(min=0)
+    short = (margin - pairs.to_negatives()).clamp(min=0)
     by_positive = pairs.positive * pairs.positive_share()
     by_distance = -short * pairs.negative_share()
     value = (by_positive * pairs.positive).sum((1, 2, 3)) - (by_distance * short).sum((1, 2, 3))

@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 class Linearization(NamedTuple):
-    """A loss, what it is a function of, and its gradient there.
+    """A loss, what it is a function of, and its gradient; from `ClassRectificationLoss.linearize`.
 
-    Attributes
+    Parameters
     ----------
     value : Tensor of shape () or (n_targets,)
         The loss, without a graph.
@@ -21,6 +21,17 @@ class Linearization(NamedTuple):
     gradients : tuple of Tensor
         Its derivatives by each of them; where there is a loss for every target, those of each
         target's loss by what is of that target.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl.loss import ClassRectificationLoss
+    >>> loss = ClassRectificationLoss(class_counts=[90, 10], alpha=0)
+    >>> (labels,) = loss.prepare(torch.tensor([0, 1]), batch_size=2)
+    >>> linear = loss.linearize(torch.zeros(2, 2), labels)
+    >>> linear.value, linear.gradients[0]
+    (tensor(0.6931), tensor([[-0.2500,  0.2500],
+            [ 0.2500, -0.2500]]))
     """
 
     value: Tensor
@@ -28,18 +39,35 @@ class Linearization(NamedTuple):
     gradients: tuple[Tensor, ...]
 
     def attached(self) -> Tensor:
-        """Return the loss with its graph, which can be differentiated once."""
+        """Return the loss with its graph, which can be differentiated once.
+
+        Returns
+        -------
+        Tensor of the shape of `value`
+        """
         if not torch.compiler.is_compiling():
             return _Attached.apply(self.value, *self.gradients, *self.tensors)
-        # The same for a compiler, which takes no function of its own here: each difference is 0.
+        # The same for Dynamo, which (in PyTorch 2.13) cannot trace a function that is given shapes
+        # computed from `rho`. Each difference is 0.
         pairs = zip(self.tensors, self.gradients, strict=True)
         terms = [(tensor - tensor.detach()) * gradient for tensor, gradient in pairs]
         return self.value + sum(t.sum((1, 2)) if self.value.ndim else t.sum() for t in terms)
 
     def backward(self) -> None:
-        """Accumulate the gradient in the leaves of the tensors' graphs."""
+        """Accumulate the gradient in the leaves of the tensors' graphs.
+
+        Raises
+        ------
+        ValueError
+            Where no tensor has a graph.
+        """
         pairs = zip(self.tensors, self.gradients, strict=True)
         with_graph = [(tensor, gradient) for tensor, gradient in pairs if tensor.requires_grad]
+        if not with_graph:
+            raise ValueError(
+                "backward needs scores or features that require a gradient; got none. Take "
+                "`gradients` as they are, or pass what a network has returned."
+            )
         torch.autograd.backward(*zip(*with_graph, strict=True))
 
 

@@ -334,12 +334,12 @@ class ClassRectificationLoss(nn.Module):
                 [ 0.1300, -0.1300]])
         """
         layout, rectified = self.layout, labels.rectified
-        checked = check_scores(scores, layout)
+        scores = check_scores(scores, layout)
         if self.needs_features:
             features = check_features(features, len(scores), layout)
         with torch.no_grad():
-            value, gradient = self._by_scores(by_class(pad_scores(checked, layout)), labels)
-            gradient = layout.unpad(gradient.permute(2, 0, 1)).to(scores.dtype)
+            value, gradient = self._by_scores(by_class(pad_scores(scores, layout)), labels)
+            gradient = layout.unpad(gradient.permute(2, 0, 1))
         tensors, gradients = (scores,), (gradient,)
         if isinstance(rectified, InstanceLevelLabels):
             distances = feature_distances(features, rectified.anchors, self.rectification.normalize)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial, reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from sk_crl.loss._instance_level import (
     rectify_instance_level,
 )
 from sk_crl.loss._linear import Linearization
-from sk_crl.loss._profile import profile_labels
+from sk_crl.loss._profile import most_anchors, profile_labels
 
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
@@ -96,6 +96,12 @@ class Rectification:
         collapse = self.comparison == "relative"
         return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse)
 
+    def n_prepared(self, batch_size: int, layout: ColumnLayout) -> int:
+        """Bound the numbers that `prepare` makes of a batch, to the order of magnitude."""
+        n_positives = batch_size if self.kappa is None else min(self.kappa + 1, batch_size)
+        n_pairs = most_anchors(batch_size, self.rho, self.scope) * n_positives
+        return layout.n_targets * (batch_size * layout.widest + n_pairs)
+
     def at_class_level(
         self, p: Tensor, labels: ClassLevelLabels, layout: ColumnLayout
     ) -> tuple[Tensor, Tensor]:
@@ -117,7 +123,7 @@ class Rectification:
         by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
             Its derivatives by those of the anchor classes, ``labels.classes``.
         """
-        compare = _comparison(self, layout, p.dtype, p.device)
+        compare = self._comparison(layout, p)
         return rectify_class_level(p.gather(1, labels.classes), labels, compare)
 
     def at_instance_level(
@@ -141,9 +147,21 @@ class Rectification:
         by_distance : Tensor of shape (n_targets, n_places, n_samples)
             Its derivatives by the distances.
         """
-        compare = _comparison(self, layout, distances.dtype, distances.device)
+        compare = self._comparison(layout, distances)
         with torch.no_grad():
             return rectify_instance_level(distances, labels, self.kappa, compare)
+
+    def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
+        """Choose the comparison and settle all but its pairs."""
+        if self.comparison == "distribution":
+            low, high = (-1.0, 1.0) if self.level == "class" else (0.0, 2.0)
+            return partial(distribution_comparison, low=low, high=high, bins=self.bins)
+        margins = self.margins(layout.n_classes)
+        margin: float | Tensor = margins[0]
+        if len(set(margins)) > 1:
+            margin = like.new_tensor(margins)[:, None, None, None]
+        compare = relative_comparison if self.comparison == "relative" else absolute_comparison
+        return partial(compare, margin=margin)
 
 
 def class_rectification(
@@ -260,17 +278,3 @@ def through_softmax(p: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
     for classes, by in parts:
         gradient.scatter_add_(1, classes, by)
     return gradient
-
-
-@lru_cache(maxsize=128)
-@torch.inference_mode(False)  # what is cached must serve training, too
-def _comparison(
-    settings: Rectification, layout: ColumnLayout, dtype: torch.dtype, device: torch.device
-) -> Callable[[Pairs], Tangent]:
-    """Choose the comparison and settle all but its pairs, once and not in every step."""
-    if settings.comparison == "distribution":
-        low, high = (-1.0, 1.0) if settings.level == "class" else (0.0, 2.0)
-        return partial(distribution_comparison, low=low, high=high, bins=settings.bins)
-    margins = torch.tensor(settings.margins(layout.n_classes), dtype=dtype, device=device)
-    compare = relative_comparison if settings.comparison == "relative" else absolute_comparison
-    return partial(compare, margin=margins[:, None, None])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -104,46 +103,3 @@ class MLP(nn.Module):
         if isinstance(self.head, Branches):
             return self.head(feature)
         return self.head(feature), feature
-
-    @property
-    def knows_way_back(self) -> bool:
-        """Whether `with_way_back` serves: for one target, or targets without branches."""
-        return isinstance(self.head, nn.Linear) and not self.dropout
-
-    @torch.inference_mode()
-    def with_way_back(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
-        """Compute scores, and the way back from them, by hand.
-
-        In a network as small as this, recording a graph and walking it back costs more than the
-        products. With the output :math:`z = W x + b` of a layer and the derivative :math:`g` of a
-        loss by it, the derivatives are :math:`g x^T` by :math:`W`, :math:`g` by :math:`b` and
-        :math:`W^T g` by :math:`x`; through the ReLU that made :math:`x` the last passes where
-        :math:`x > 0`.
-
-        Parameters
-        ----------
-        X : Tensor of shape (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        scores : Tensor of shape (n_samples, n_classes)
-            As from `forward`, without a graph.
-        way_back : callable
-            Takes the derivatives of a loss by the scores, and writes those by the parameters into
-            their ``grad``, which must be there.
-        """
-        layers, inputs = [*self.hidden, self.head], [X.flatten(1)]
-        for layer in self.hidden:
-            inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.t()).relu_())
-        scores = torch.addmm(self.head.bias, inputs[-1], self.head.weight.t())
-
-        def way_back(gradient: Tensor) -> None:
-            for i in reversed(range(len(layers))):
-                weight, bias = layers[i].weight, layers[i].bias
-                torch.mm(gradient.t(), inputs[i], out=weight.grad)
-                torch.sum(gradient, 0, out=bias.grad)
-                if i:  # in place, for a product with booleans takes five times as long
-                    gradient = torch.mm(gradient, weight).mul_(inputs[i].gt_(0))
-
-        return scores, way_back

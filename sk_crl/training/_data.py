@@ -108,7 +108,7 @@ class TrainingBatches:
         generator: torch.Generator,
     ):
         self.data = data
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, len(data))
         self.loss = loss
         self.generator = generator
 
@@ -123,7 +123,7 @@ class TrainingBatches:
     def _labels(self, order: Tensor) -> Iterator[tuple[Tensor, PreparedLabels]]:
         """Prepare labels, those of many batches at a time."""
         data, size = self.data, self.batch_size
-        n_numbers = size * self.loss.layout.n_columns
+        n_numbers = self.loss.rectification.n_prepared(size, self.loss.layout)
         n_batches = min(max(_PREPARED // n_numbers, 1), _MOST_BATCHES)
         for rows in order.to(data.y.device).split(n_batches * size):
             codes = data.y.index_select(0, rows)

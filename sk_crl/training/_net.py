@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from copy import deepcopy
 
 import torch
@@ -15,11 +12,12 @@ from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from sk_crl.loss import PreparedLabels
+from sk_crl.networks._way_back import with_way_back
 from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
+from sk_crl.training._random import kept_random_state
 from sk_crl.training._sources import make_source
 from sk_crl.training._validation import validate
 
-_generators = threading.RLock()
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -38,7 +36,7 @@ class CRLNet(NeuralNetClassifier):
     validation_weight : Tensor of shape (n_targets, widest), optional
         How much every class counts in validation; by default all count alike.
     by_hand : bool, default=False
-        Whether gradients come from the network's `with_way_back`.
+        Whether gradients come from `with_way_back`.
     precision : {"float32", "bfloat16"}, default="float32"
         What products of the network are computed in.
     **kwargs
@@ -166,18 +164,20 @@ class CRLNet(NeuralNetClassifier):
         """Set the gradient of a batch's loss in the parameters; return the loss and the scores."""
         if self.by_hand:
             with torch.inference_mode():
-                scores, way_back = self.module_.network.with_way_back(X)
+                scores, way_back = with_way_back(self.module_.network, X)
                 linear = self.criterion_.linearize(scores, labels)
                 way_back(linear.gradients[0])
         else:
             for parameter in self.module_.parameters():
                 parameter.grad = None
-            scores, features = self._forward(X)
+            scores, features = self.infer(X)
             linear = self.criterion_.linearize(scores, labels, features)
             linear.backward()
         return linear.value, scores
 
-    def _forward(self, X: Tensor, with_features: bool = False) -> tuple[Tensor, Tensor | None]:
+    def infer(
+        self, X: Tensor, with_features: bool = False, **fit_params
+    ) -> tuple[Tensor, Tensor | None]:
         """Compute scores and features in the precision that is asked for."""
         compute = self.module_.with_features if with_features else self.module_
         if self.precision == "float32":
@@ -195,7 +195,7 @@ class CRLNet(NeuralNetClassifier):
             return
         raise FloatingPointError(
             f"The {what} in epoch {len(self.history)}. Lower lr (got {self.lr}), or scale the "
-            "features, for instance with StandardScaler."
+            "features, for instance with StandardScaler. Samples of a data set may hold NaN."
         )
 
     @torch.no_grad()
@@ -206,7 +206,7 @@ class CRLNet(NeuralNetClassifier):
         for X, y in batches:
             if hears_batches:
                 self.notify("on_batch_begin", batch=(X, y), training=False)
-            scores.append(self._forward(X)[0])
+            scores.append(self.infer(X)[0])
             if hears_batches:
                 self.history.record_batch("valid_batch_size", len(X))
                 self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
@@ -235,46 +235,18 @@ class CRLNet(NeuralNetClassifier):
         """Predict class codes, (n_samples,) or (n_samples, n_targets)."""
         return self.predict_proba(X).argmax(axis=-1)
 
-    @torch.no_grad()
     def scores(self, data: CodedData) -> Tensor:
         """Predict raw scores, (n_samples, n_columns)."""
-        self.module_.eval()
-        return torch.cat([self._forward(X)[0].float().cpu() for X, _ in self.get_iterator(data)])
+        return torch.cat([scores for scores, _ in self._predicted(data)])
 
-    @torch.no_grad()
     def features(self, data: CodedData) -> Tensor:
         """Compute the features before the scores, (n_samples, d) or (n_samples, n_targets, d)."""
+        return torch.cat([features for _, features in self._predicted(data, with_features=True)])
+
+    @torch.no_grad()
+    def _predicted(self, data: CodedData, with_features: bool = False) -> list[list[Tensor | None]]:
+        """Predict scores and features, batch by batch, in float32 on the CPU."""
         self.module_.eval()
-        batches = self.get_iterator(data)
-        return torch.cat([self._forward(X, True)[1].float().cpu() for X, _ in batches])
-
-
-@contextmanager
-def own_random_state(seed: int, device: torch.device) -> Iterator[torch.Generator]:
-    """Seed PyTorch's generators for as long as the context is open, and then put them back.
-
-    Initialisers and dropout draw from the global generators and take no other. What can take one
-    has the generator that the context returns. Of several threads one at a time holds the context.
-    """
-    devices = [device] if device.type == "cuda" else []
-    with _generators, _one_thread_in_a_pool(), torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed)
-
-
-@contextmanager
-def _one_thread_in_a_pool() -> Iterator[None]:
-    """Use one thread in a process of a `multiprocessing` pool, whose siblings have the other cores.
-
-    Joblib's own processes have their share of threads from joblib.
-    """
-    n_threads = torch.get_num_threads()
-    if multiprocessing.current_process().daemon:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
+        with kept_random_state() if data.source.draws else nullcontext():
+            made = [self.infer(X, with_features) for X, _ in self.get_iterator(data)]
+        return [[part if part is None else part.float().cpu() for part in parts] for parts in made]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from sk_crl.training._random import kept_random_state
+
 # How many numbers are gathered at a time: large enough that the work of Python does not show, small
 # enough that memory does not.
 _CHUNK = 2**22
@@ -25,6 +28,7 @@ class Source(Protocol):
     """Where samples come from."""
 
     n_numbers: int  # of a sample
+    draws: bool  # whether reading may move the global generators
 
     def batches(self, rows: Tensor, size: int) -> Iterator[Tensor]:
         """Hand out the samples in these rows, so many at a time, on the device that computes."""
@@ -76,6 +80,8 @@ class TensorSource:
         Whether a thread gathers the next stretch already while one is worked on.
     """
 
+    draws = False
+
     def __init__(self, X: Tensor, device: torch.device, reads_ahead: bool = False):
         self.X = X
         self.n_numbers = max(X[:1].numel(), 1)
@@ -108,11 +114,14 @@ class DatasetSource:
         Processes that read ahead; 0 to read when a batch is due.
     """
 
+    draws = True
+
     def __init__(self, dataset: Dataset, device: torch.device, num_workers: int):
         self.dataset = dataset
         self.n_numbers = max(first_sample(dataset).numel(), 1)
         self.device = device
-        self.num_workers = num_workers
+        # Processes of a pool may have none of their own.
+        self.num_workers = 0 if multiprocessing.current_process().daemon else num_workers
         # From the seed alone: drawing from the global generator would move it on.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
@@ -120,7 +129,7 @@ class DatasetSource:
         """Hand out the samples in these rows, so many at a time, on the device that computes."""
         loader = DataLoader(
             self.dataset,
-            batch_sampler=[part.tolist() for part in rows.split(size)],
+            batch_sampler=(part.tolist() for part in rows.split(size)),
             num_workers=self.num_workers,
             collate_fn=_collate_samples,
             generator=self.generator,
@@ -138,7 +147,8 @@ def first_sample(dataset: Dataset) -> Tensor:
     ValueError
         Where it is no array of numbers.
     """
-    item, why = dataset[0], ""
+    with kept_random_state():
+        item, why = dataset[0], ""
     try:
         batch = _collate_samples([item])
     except TypeError as error:
@@ -158,16 +168,26 @@ def _kind(item: Any) -> str:
 
 
 def read_labels(dataset: Dataset, num_workers: int) -> ArrayLike:
-    """Read the labels of a data set: its `targets`, or else what comes with each sample.
+    """Read the labels that come with a data set's samples, from its `targets` if they are these.
 
     Raises
     ------
     ValueError
         Where it returns samples alone.
     """
-    if hasattr(dataset, "targets"):
-        return dataset.targets
-    if not isinstance(dataset[0], tuple | list) or len(dataset[0]) < 2:
+    with kept_random_state():
+        return _labels(dataset, num_workers)
+
+
+def _labels(dataset: Dataset, num_workers: int) -> ArrayLike:
+    """Find the labels of a data set."""
+    first = dataset[0]
+    has_label = isinstance(first, tuple | list) and len(first) > 1 and first[1] is not None
+    targets = getattr(dataset, "targets", None)
+    # A data set may change its targets on the way out.
+    if targets is not None and (not has_label or np.array_equal(targets[0], first[1])):
+        return targets
+    if not has_label:
         raise ValueError(
             "y must be passed, since the data set returns samples alone; got y=None. Pass the "
             "labels, or return tuples of a sample and its label."
