@@ -154,13 +154,13 @@ def test_linearize_where_only_one_of_two_has_a_graph(frozen):
 @pytest.mark.parametrize("of_scores", [torch.bfloat16, torch.float32, torch.float64])
 @six_losses
 def test_labels_prepared_in_another_precision(level, comparison, of_scores, of_labels):
-    """Each gradient has the type of what it is the gradient of."""
+    """Each gradient has the type of what it is the gradient of; half precision is widened first."""
     scores, targets, features = (v.detach() for v in variables())
     loss = ClassRectificationLoss(COUNTS, level=level, comparison=comparison, kappa=2)
     (labels,) = loss.prepare(targets, batch_size=len(targets), dtype=of_labels)
     scores, features = (v.to(of_scores).requires_grad_() for v in (scores, features))
     linear = loss.linearize(scores, labels, features)
-    assert linear.gradients[0].dtype == of_scores
+    assert linear.gradients[0].dtype == linear.tensors[0].dtype
     linear.backward()
     exact = [v.detach().double().requires_grad_() for v in (scores, features)]
     value = make_loss(level, comparison)
