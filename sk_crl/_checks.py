@@ -51,11 +51,12 @@ def check_choice(name: str, value: Any, choices: tuple[str | None, ...]) -> None
 
 def check_finite(name: str, X: NDArray, feature_names: NDArray | None, user: str) -> None:
     """Raise ValueError, saying where, if any value of `X` is NaN or infinite."""
+    if X.dtype.kind != "f":
+        return
     # One sum tells, mostly; only where it does not is it worth looking at every value.
     with np.errstate(over="ignore", invalid="ignore"):
-        is_finite = np.isfinite(X.sum(dtype=np.float64))
-    if is_finite and (X.dtype.kind != "f" or X.itemsize <= 4):
-        return
+        if X.itemsize <= 4 and np.isfinite(X.sum()):
+            return
     first, n_strange = _find_strange(X)
     if first is None:
         return
