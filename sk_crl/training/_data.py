@@ -16,7 +16,7 @@ from sk_crl.training._sources import Source, make_source
 
 # How many numbers are predicted from at a time, of which a network makes more; and for how many
 # numbers, and batches, labels are prepared, which takes more memory than they do.
-_PREDICTED = 2**18
+_PREDICTED = 2**16
 _PREPARED = 2**22
 _MOST_BATCHES = 256
 
