@@ -14,9 +14,10 @@ from sk_crl._samples import Samples
 from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
 from sk_crl.training._sources import Source, make_source
 
-# How many numbers are predicted from at a time, of which a network makes more; and for how many
-# numbers, and batches, labels are prepared, which takes more memory than they do.
-_PREDICTED = 2**16
+# How many numbers are predicted from at a time. A network makes more of them, and where these are
+# many the allocator maps memory anew for every batch, which takes as long as computing.
+_PREDICTED = 2**14
+# For how many numbers, and batches, labels are prepared at a time.
 _PREPARED = 2**22
 _MOST_BATCHES = 256
 
