@@ -247,6 +247,9 @@ class CRLNet(NeuralNetClassifier):
     def _predicted(self, data: CodedData, with_features: bool = False) -> list[list[Tensor | None]]:
         """Predict scores and features, batch by batch, in float32 on the CPU."""
         self.module_.eval()
+        made = []
         with kept_random_state() if data.source.draws else nullcontext():
-            made = [self.infer(X, with_features) for X, _ in self.get_iterator(data)]
-        return [[part if part is None else part.float().cpu() for part in parts] for parts in made]
+            for X, _ in self.get_iterator(data):
+                parts = self.infer(X, with_features)
+                made.append([part if part is None else part.float().cpu() for part in parts])
+        return made
