@@ -247,6 +247,25 @@ def test_warning_names_the_line_that_fits():
     assert caught[0].filename == __file__
 
 
+def test_a_class_that_a_sampler_leaves_nothing_of_is_told():
+    X, y = counted(20, 20, 3)
+    X[y == 2] = X[:3]  # its neighbours are of another class
+    sampler = EditedNearestNeighbours(sampling_strategy=[2])
+    with pytest.warns(UserWarning, match=r"left no sample of classes \[2\] of y: ") as caught:
+        model = resampled(sampler).fit(X, y)
+    assert caught[0].filename == __file__
+    assert model.class_counts_[2] == 0 < model.class_counts_[:2].min()
+    assert model.classes_.tolist() == [0, 1, 2]
+
+
+def test_a_sampler_that_leaves_nothing_is_refused():
+    X, y = counted(20, 20)
+    X[:] = np.random.default_rng(0).permutation(X)
+    sampler = EditedNearestNeighbours(sampling_strategy="all")
+    with pytest.raises(ValueError, match=r"must leave samples to train on; Edited.* left none"):
+        resampled(sampler).fit(X, y)
+
+
 # ---------------------------------------------------------------------------------- several targets
 
 

@@ -12,7 +12,12 @@ from sk_crl._classifier import CRLClassifier
 from sk_crl._multi_output import MultiOutputCRLClassifier
 from sk_crl._parameters import replace_kwargs
 from sk_crl._samples import Samples
-from sk_crl.baselines._sampling import check_sampler, sample_one_target, sample_several_targets
+from sk_crl.baselines._sampling import (
+    check_lost_classes,
+    check_sampler,
+    sample_one_target,
+    sample_several_targets,
+)
 
 
 class _Resampling(BaseCRL):
@@ -27,7 +32,9 @@ class _Resampling(BaseCRL):
             return sample_several_targets(samples, self.sampler, seed)
         (classes,), (title,) = self._targets.classes, self._targets.titles
         name = type(self).__name__
-        return sample_one_target(samples, self.sampler, classes, title, seed, name)
+        sampled = sample_one_target(samples, self.sampler, classes, title, seed, name)
+        check_lost_classes(samples, sampled, self.sampler, classes, title)
+        return sampled
 
 
 class ResampledClassifier(_Resampling, CRLClassifier):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,22 @@ def sample_one_target(
     else:
         sampled = _sample_features(to_sample, sampler, X[given], y[given], classes)
     return _joined(sampled, samples.take(copied)) if len(copied) else sampled
+
+
+def check_lost_classes(
+    before: Samples, after: Samples, sampler: Any, classes: NDArray, title: str
+) -> None:
+    """Warn where a sampler has left no sample of a class; raise ValueError where it left none."""
+    if not len(after.codes):
+        raise ValueError(f"sampler must leave samples to train on; {sampler!r} left none.")
+    lost = np.setdiff1d(before.codes, after.codes)
+    if len(lost):
+        warnings.warn(
+            f"sampler={sampler!r} left no sample of classes {short(classes[lost])} of {title}: the "
+            "network does not learn them. Lower the neighbours that it asks for, or sample other "
+            "classes only (sampling_strategy).",
+            stacklevel=5,
+        )
 
 
 def _own_copy(sampler: Any, seed: int, user: str) -> Any:
