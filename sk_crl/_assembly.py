@@ -1,4 +1,4 @@
-"""From an estimator's parameters to the loss and the net that trains its network."""
+"""From an estimator's parameters to the net that trains its network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skorch.callbacks import EarlyStopping
 
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
-from sk_crl.loss import ClassRectificationLoss
+from sk_crl._layout import ColumnLayout
 from sk_crl.networks import MLP
 from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
@@ -21,41 +21,19 @@ from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
 
 if TYPE_CHECKING:
-    from sk_crl._base import BaseCRL
+    from sk_crl._base import NetworkClassifier
+    from sk_crl.loss._criterion import Criterion
     from sk_crl.networks._build import ScoresAndFeatures
 
-__all__ = ["make_loss", "make_net"]
-
-
-def make_loss(
-    estimator: BaseCRL,
-    distributions: list[ClassDistribution],
-    class_weight: list[NDArray] | None,
-) -> ClassRectificationLoss:
-    """Make the loss for training data of these class distributions."""
-    return ClassRectificationLoss(
-        [d.seen for d in distributions],
-        eta=estimator.eta,
-        alpha=estimator.alpha,
-        kappa=estimator.kappa,
-        rho=estimator.rho,
-        level=estimator.level,
-        comparison=estimator.comparison,
-        margin=estimator.margin,
-        scope=estimator.scope,
-        normalize=estimator.normalize,
-        bins=estimator.bins,
-        class_weight=class_weight,
-        tau=estimator.tau if estimator.logit_adjustment == "loss" else 0.0,
-        rectify=estimator.rectify,
-    )
+__all__ = ["make_net"]
 
 
 def make_net(
-    estimator: BaseCRL,
+    estimator: NetworkClassifier,
     network: ScoresAndFeatures,
-    loss: ClassRectificationLoss,
+    criterion: Criterion,
     distributions: list[ClassDistribution],
+    class_weight: list[NDArray] | None,
     has_validation: bool,
 ) -> CRLNet:
     """Make the skorch net, not yet initialized."""
@@ -76,17 +54,19 @@ def make_net(
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
     removed = estimator.tau if estimator.logit_adjustment == "predict" else 0.0
     offsets = np.concatenate([-removed * d.log_prior for d in distributions])
+    layout = network.layout
     return CRLNet(
         network,
-        criterion=loss,
+        criterion=criterion,
         optimizer=optimizer,
         lr=estimator.lr,
         batch_size=int(estimator.batch_size),
         callbacks=callbacks,
-        classes=np.arange(loss.layout.widest),
-        predict_nonlinearity=Decision(loss.layout, torch.as_tensor(offsets, dtype=torch.float32)),
-        validation_weight=_validation_weight(estimator, loss),
-        by_hand=_goes_back_by_hand(estimator, network, loss),
+        classes=np.arange(layout.widest),
+        predict_nonlinearity=Decision(layout, torch.as_tensor(offsets, dtype=torch.float32)),
+        validation_weight=_validation_weight(estimator, class_weight, layout),
+        by_hand=_goes_back_by_hand(estimator, network, criterion),
+        n_epochs=int(estimator.max_epochs),
         precision=estimator.precision,
         train_split=None,
         verbose=0,
@@ -95,7 +75,7 @@ def make_net(
 
 
 def _goes_back_by_hand(
-    estimator: BaseCRL, network: ScoresAndFeatures, loss: ClassRectificationLoss
+    estimator: NetworkClassifier, network: ScoresAndFeatures, criterion: Criterion
 ) -> bool:
     """Whether nobody but the network itself, and the loss by its scores, has a part in gradients.
 
@@ -104,19 +84,21 @@ def _goes_back_by_hand(
     return (
         estimator.module in ("mlp", MLP)
         and knows_way_back(network.network)
-        and not loss.needs_features
+        and not criterion.needs_features
         and not estimator.callbacks
         and not estimator.compile
         and estimator.precision == "float32"
     )
 
 
-def _validation_weight(estimator: BaseCRL, loss: ClassRectificationLoss) -> torch.Tensor | None:
+def _validation_weight(
+    estimator: NetworkClassifier, class_weight: list[NDArray] | None, layout: ColumnLayout
+) -> torch.Tensor | None:
     """Say how much every class counts in validation: as much as a dict of weights says, else 1.
 
     Weights that the user names say what counts; those from class counts are remedies.
     """
     named = [isinstance(weight, dict) for weight in estimator._class_weight_of_targets()]
-    if loss.class_weight is None or not any(named):
+    if class_weight is None or not any(named):
         return None
-    return torch.where(torch.tensor(named)[:, None], loss.class_weight.cpu(), 1.0)
+    return torch.where(torch.tensor(named)[:, None], layout.table(class_weight), 1.0)

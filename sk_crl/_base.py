@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -17,11 +16,9 @@ from sk_crl._checks import draw_seed
 from sk_crl._class_weight import class_weights
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels
-from sk_crl._minorities import training_minorities
-from sk_crl._network_estimator import NetworkEstimator
 from sk_crl._parameters import replace_kwargs
+from sk_crl._prediction import NetworkPredictor
 from sk_crl._reading import unchanged_on_error
-from sk_crl._sample_checks import validate_samples
 from sk_crl._samples import Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
@@ -30,32 +27,23 @@ from sk_crl.training import MONITORS
 from sk_crl.training._device import check_device
 
 if TYPE_CHECKING:
+    from sk_crl.loss._criterion import Criterion
     from sk_crl.networks._build import ScoresAndFeatures
-    from sk_crl.training._data import CodedData
     from sk_crl.training._net import CRLNet
 
 
-class BaseCRL(NetworkEstimator):
-    """Shared base of the estimators; they add what labels look like."""
+class NetworkClassifier(NetworkPredictor):
+    """Base of classifiers that train a network; they add their loss, and what labels look like."""
+
+    _logit_adjustments: tuple[str | None, ...] = (None, "predict")
 
     @replace_kwargs()
     def __init__(
         self,
         module: str | Callable[..., nn.Module] = "mlp",
         *,
-        eta: float = 0.5,
-        alpha: float | Sequence[float] | None = None,
-        kappa: int | None = 25,
-        rho: float = 0.5,
-        level: str = "class",
-        comparison: str = "relative",
-        margin: float | None = None,
-        scope: str = "minority",
-        normalize: bool = True,
-        bins: int = 100,
         logit_adjustment: str | None = "predict",
         tau: float = 1.0,
-        rectify: str = "unadjusted",
         class_weight: str | dict | None = None,
         max_epochs: int = 100,
         lr: float = 3e-3,
@@ -76,19 +64,8 @@ class BaseCRL(NetworkEstimator):
         **kwargs,
     ):
         self.module = module
-        self.eta = eta
-        self.alpha = alpha
-        self.kappa = kappa
-        self.rho = rho
-        self.level = level
-        self.comparison = comparison
-        self.margin = margin
-        self.scope = scope
-        self.normalize = normalize
-        self.bins = bins
         self.logit_adjustment = logit_adjustment
         self.tau = tau
-        self.rectify = rectify
         self.class_weight = class_weight
         self.max_epochs = max_epochs
         self.lr = lr
@@ -108,6 +85,17 @@ class BaseCRL(NetworkEstimator):
         self.verbose = verbose
         self._set_prefixed(kwargs)
 
+    # What a loss has to add.
+
+    @abstractmethod
+    def _make_criterion(
+        self, distributions: list[ClassDistribution], class_weight: list[NDArray] | None
+    ) -> Criterion:
+        """Make what trains on data of these class distributions."""
+
+    def _check_own(self) -> None:
+        """Raise ValueError for a parameter outside its range that not all classifiers have."""
+
     # What a kind of labels has to add, beside `_read_labels` and `_n_classes_told`.
 
     @abstractmethod
@@ -119,8 +107,8 @@ class BaseCRL(NetworkEstimator):
         """Say which class weights every target has."""
 
     @abstractmethod
-    def _publish(self, distributions: list[ClassDistribution]) -> None:
-        """Set the fitted attributes that describe the classes."""
+    def _shown(self, values: list[Any]) -> Any:
+        """Show the values of all targets as fitted attributes do."""
 
     # The way of a fit, from top to bottom.
 
@@ -128,6 +116,7 @@ class BaseCRL(NetworkEstimator):
         """Validate, learn the classes, split validation data off, train."""
         with unchanged_on_error(self):
             check_parameters(self)
+            self._check_own()
             before = self.net_ if self.warm_start and hasattr(self, "net_") else None
             if (X_val is None) != (y_val is None) and not isinstance(X_val, Dataset):
                 raise ValueError("X_val and y_val must be passed together; got only one of them.")
@@ -158,6 +147,7 @@ class BaseCRL(NetworkEstimator):
         """Train for one epoch on more data, whose classes count to those before."""
         with unchanged_on_error(self):
             check_parameters(self)
+            self._check_own()
             before = getattr(self, "net_", None)
             given = self._validated(X, y, sample_weight, reset=before is None)
             if before is None:
@@ -222,17 +212,21 @@ class BaseCRL(NetworkEstimator):
     ) -> None:
         """Train a net, a new one or one that goes on from another; set the fitted attributes."""
         # Imported here, so that only those who train need skorch.
-        from sk_crl._assembly import make_loss, make_net
+        from sk_crl._assembly import make_net
         from sk_crl.training._data import CodedData
         from sk_crl.training._random import own_random_state
 
         device = check_device(self.device)
-        loss = make_loss(self, distributions, self._class_weights(distributions)).to(device)
+        weights = self._class_weights(distributions)
+        criterion = self._make_criterion(distributions, weights).to(device)
         n_before = len(before.history) if before else 0
         # Every run of epochs has an order of its own, and a sequence of runs is repeatable.
         with own_random_state(seed + n_before, device) as generator:
             network = self._network(before)
-            net = make_net(self, network.to(device), loss, distributions, validation is not None)
+            has_validation = validation is not None
+            net = make_net(
+                self, network.to(device), criterion, distributions, weights, has_validation
+            )
             net.set_params(max_epochs=max_epochs, device=str(device), generator=generator)
             net.initialize()
             if before:
@@ -242,7 +236,7 @@ class BaseCRL(NetworkEstimator):
                 for s in (samples, validation)
             ]
             net.partial_fit(tuple(data))  # skorch's X stands for both
-        self._publish_training(net, n_before, validation is not None)
+        self._publish_training(net, n_before, has_validation)
         self._publish(distributions)
         self._seed = seed
         self._seen = distributions
@@ -282,74 +276,9 @@ class BaseCRL(NetworkEstimator):
             self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
 
-    def _alphas(self, distributions: list[ClassDistribution]) -> NDArray[np.float64]:
-        """Find what class rectification weighs, for every target."""
-        if self.alpha is None:
-            return np.array([distribution.alpha(self.eta) for distribution in distributions])
-        return np.full(len(distributions), self.alpha, dtype=np.float64)
-
-    def _minority_classes(self, distributions: list[ClassDistribution]) -> list[NDArray]:
-        """List the labels that are minorities of the training data, of every target (Eq. 3)."""
-        pairs = zip(self._targets.classes, distributions, strict=True)
-        return [classes[training_minorities(d, self.rho)] for classes, d in pairs]
-
-    # Prediction, for every target.
-
-    def _unlabelled(self, X) -> CodedData:
-        """Check samples to predict from."""
-        # Imported here, so that only those who predict need skorch.
-        from sk_crl.training._data import CodedData
-
-        check_is_fitted(self, "net_")
-        X = validate_samples(self, X, reset=False)
-        return CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
-
-    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
-        """Predict the scores that decide, (n_samples, n_classes) of every target."""
-        data = self._unlabelled(X)
-        scores = self.net_.scores(data)
-        adjusted = self.net_.predict_nonlinearity.adjust(scores)
-        if not adjusted.isfinite().all():
-            row = int((~adjusted.isfinite()).any(1).nonzero()[0])
-            raise FloatingPointError(
-                f"The network's scores are infinite or NaN, first for row {row} of X. Scale the "
-                "features, for instance with StandardScaler."
-            )
-        return adjusted.split(self._targets.layout.n_classes, dim=1)
-
-    def _probabilities(self, X) -> list[NDArray[np.float32]]:
-        """Predict the probability of every class, of every target."""
-        return [scores.softmax(1).numpy() for scores in self._scores_of_targets(X)]
-
-    def _codes(self, X) -> NDArray[np.int64]:
-        """Predict class codes, (n_samples, n_targets)."""
-        return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
-
-    def features(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
-        """Compute the features that the network makes its scores of.
-
-        They are what the module returns beside its scores, or else the input of its last linear
-        layer.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
-            Features that all targets share, or those of every target.
-
-        Raises
-        ------
-        ValueError
-            Where the module returns scores alone, and they come from no linear layer.
-        """
-        data = self._unlabelled(X)
-        return self.net_.features(data).numpy()
-
-    @property
-    def module_(self) -> nn.Module:
-        """The trained network."""
-        return self.net_.module_.network
+    def _publish(self, distributions: list[ClassDistribution]) -> None:
+        """Set the fitted attributes that describe the classes."""
+        self.classes_ = self._shown([classes.copy() for classes in self._targets.classes])
+        self.class_counts_ = self._shown([d.plain_counts for d in distributions])
+        self.prior_ = self._shown([d.prior for d in distributions])
+        self.omega_ = self._shown([d.omega for d in distributions])

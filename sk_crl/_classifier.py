@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from torch.utils.data import Dataset
-
-from sk_crl._base import BaseCRL
-from sk_crl._distribution import ClassDistribution
-from sk_crl._labels import Labels, read_single_target
-from sk_crl.metrics import balanced_accuracy_score
+from sk_crl._one_target import OneTarget
+from sk_crl._rectifying import Rectifying
 
 
-class CRLClassifier(ClassifierMixin, BaseCRL):
+class CRLClassifier(Rectifying, OneTarget):
     r"""Neural network trained with the Class Rectification Loss, for one target.
 
     Beside cross-entropy, every batch pulls hard samples of the minority classes over to their side
@@ -59,15 +50,15 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
         Scale features to unit length for ``level="instance"``.
     bins : int, default=100
         Nodes of the histograms of ``comparison="distribution"``.
+    rectify : {"unadjusted", "adjusted"}, default="unadjusted"
+        With ``logit_adjustment="loss"``: rectify the probabilities of the scores themselves, which
+        predict, or of the scores that cross-entropy sees.
     logit_adjustment : {"predict", "loss", None}, default="predict"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
         under a uniform prior.
     tau : float, default=1.0
         Strength of the correction; 1 corrects for the whole prior.
-    rectify : {"unadjusted", "adjusted"}, default="unadjusted"
-        With ``logit_adjustment="loss"``: rectify the probabilities of the scores themselves, which
-        predict, or of the scores that cross-entropy sees.
     class_weight : {None, "balanced", "exp"} or dict, default=None
         Weight of every class in the cross-entropy: 1, inverse to its frequency, the paper's
         ``exp(-share)``, or by label (1 for labels that are not named). ``"balanced"`` corrects for
@@ -173,186 +164,3 @@ class CRLClassifier(ClassifierMixin, BaseCRL):
     >>> model[-1].minority_classes_
     array([1])
     """
-
-    def fit(
-        self,
-        X: ArrayLike | Dataset,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | Dataset | None = None,
-        y_val: ArrayLike | None = None,
-    ) -> CRLClassifier:
-        """Train.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
-            Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
-            whatever its type, and is read a stretch of batches at a time, the next one while this
-            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
-            its label, for every index.
-        y : array-like of shape (n_samples,), optional
-            Their labels. None reads those of a data set: its `targets` or, going through all of it
-            once, what comes with its samples.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights in the cross-entropy and in the class counts. Class rectification ignores them,
-            but a sample of weight 0 is as good as absent.
-        X_val, y_val : array-like, optional
-            Validation samples and labels, in any form that `X` and `y` have. Their scores are
-            recorded, and are what early stopping watches.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For what cannot be learned from, and for parameters outside their range; nothing is
-            changed then.
-        FloatingPointError
-            Where the training loss diverges.
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    def partial_fit(
-        self,
-        X: ArrayLike | Dataset,
-        y: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> CRLClassifier:
-        """Train for one epoch on more data.
-
-        Class counts, and with them prior and imbalance, add up over all calls.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
-            Training samples, as in `fit`.
-        y : array-like of shape (n_samples,)
-            Their labels.
-        classes : array-like of shape (n_classes,), optional
-            All labels that will ever occur; required on the first call.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, as in `fit`.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For what cannot be learned from, and for parameters outside their range; nothing is
-            changed then.
-        FloatingPointError
-            Where the training loss diverges.
-        """
-        return self._partial_fit(X, y, classes, sample_weight)
-
-    def decision_function(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
-        """Compute the scores that decide, corrected for the prior where it is removed.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples,)
-            One score for every class; for two classes the second's less the first's.
-
-        Raises
-        ------
-        FloatingPointError
-            Where the network's scores are infinite or NaN.
-        """
-        (scores,) = self._scores_of_targets(X)
-        return (scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores).numpy()
-
-    def predict_proba(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
-        """Predict the probability of every class.
-
-        With logit adjustment these are probabilities under a uniform prior (for ``tau=1``).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-
-        Raises
-        ------
-        FloatingPointError
-            Where the network's scores are infinite or NaN.
-        """
-        (probabilities,) = self._probabilities(X)
-        return probabilities
-
-    def predict(self, X: ArrayLike | Dataset) -> NDArray:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The most probable labels.
-
-        Raises
-        ------
-        FloatingPointError
-            Where the network's scores are infinite or NaN.
-        """
-        codes = self._codes(X)[:, 0]
-        return self.classes_[codes]
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Compute the balanced accuracy (Eq. 17-18), not the plain one of other classifiers.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights.
-
-        Returns
-        -------
-        float
-            The mean of the per-class sensitivities.
-        """
-        return balanced_accuracy_score(y, self.predict(X), sample_weight=sample_weight)
-
-    def _read_labels(self, y: Any, name: str = "y") -> Labels:
-        return read_single_target(y, name)
-
-    def _read_classes(self, classes: Any) -> list[Labels]:
-        return [read_single_target(classes, "classes")]
-
-    def _class_weight_of_targets(self) -> list[str | dict | None]:
-        return [self.class_weight]
-
-    def _n_classes_told(self) -> int:
-        return self._targets.layout.n_classes[0]
-
-    def _publish(self, distributions: list[ClassDistribution]) -> None:
-        self.classes_ = self._targets.classes[0].copy()
-        (distribution,) = distributions
-        self.class_counts_ = distribution.plain_counts
-        self.prior_ = distribution.prior
-        self.omega_ = distribution.omega
-        self.alpha_ = float(self._alphas(distributions)[0])
-        (self.minority_classes_,) = self._minority_classes(distributions)

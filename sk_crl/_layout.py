@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -70,6 +73,11 @@ class ColumnLayout:
             return columns.view(len(columns), self.n_targets, self.widest)
         source, missing = _pad_index(self, columns.device)
         return columns[:, source].masked_fill(missing, fill)
+
+    def table(self, rows: Sequence[NDArray]) -> Tensor:
+        """Lay a number for every class of every target out as (n_targets, widest), float32."""
+        columns = torch.as_tensor(np.concatenate(rows), dtype=torch.float32)
+        return self.pad(columns[None], fill=0.0)[0]
 
     def unpad(self, padded: Tensor) -> Tensor:
         """Turn (n, n_targets, widest) into (n, n_columns), leaving out cells without a class."""

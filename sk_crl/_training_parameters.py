@@ -12,20 +12,14 @@ from sk_crl._names import unknown_name
 from sk_crl.training import MONITORS, PRECISIONS
 
 if TYPE_CHECKING:
-    from sk_crl._base import BaseCRL
+    from sk_crl._base import NetworkClassifier
 
-LOGIT_ADJUSTMENTS = (None, "loss", "predict")
 CORRECTIONS = ("balanced", "exp")  # class weights from class counts
 
 
-def check_parameters(estimator: BaseCRL) -> None:
+def check_parameters(estimator: NetworkClassifier) -> None:
     """Raise ValueError for a parameter of training outside its range; the loss checks its own."""
-    check_choice("logit_adjustment", estimator.logit_adjustment, LOGIT_ADJUSTMENTS)
-    if estimator.rectify == "adjusted" and estimator.logit_adjustment != "loss":
-        raise ValueError(
-            "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
-            f"logit_adjustment={estimator.logit_adjustment!r}."
-        )
+    check_choice("logit_adjustment", estimator.logit_adjustment, estimator._logit_adjustments)
     several = isinstance(estimator.class_weight, list | tuple)
     weights = estimator.class_weight if several else [estimator.class_weight]
     named = [weight for weight in weights if isinstance(weight, str) and weight in CORRECTIONS]
@@ -37,7 +31,7 @@ def check_parameters(estimator: BaseCRL) -> None:
             stacklevel=4,
         )
     check_choice("monitor", estimator.monitor, tuple(MONITORS))
-    for name in ("early_stopping", "warm_start", "normalize"):
+    for name in ("early_stopping", "warm_start"):
         check_boolean(name, getattr(estimator, name))
     check_integer("max_epochs", estimator.max_epochs, 1)
     check_integer("batch_size", estimator.batch_size, 1)

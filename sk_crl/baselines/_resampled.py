@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from sk_crl._base import BaseCRL
+from sk_crl._base import NetworkClassifier
 from sk_crl._classifier import CRLClassifier
 from sk_crl._multi_output import MultiOutputCRLClassifier
 from sk_crl._parameters import replace_kwargs
@@ -20,7 +20,7 @@ from sk_crl.baselines._sampling import (
 )
 
 
-class _Resampling(BaseCRL):
+class _Resampling(NetworkClassifier):
     """Sampling between the split of validation data and training."""
 
     sampler: Any

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
+from sk_crl.loss._criterion import Criterion
 from sk_crl.loss._inputs import (
     by_class,
     check_alpha,
@@ -34,7 +34,7 @@ __all__ = ["ClassRectificationLoss", "PreparedLabels"]
 RECTIFY = ("unadjusted", "adjusted")
 
 
-class ClassRectificationLoss(nn.Module):
+class ClassRectificationLoss(Criterion):
     r"""Cross-entropy with class rectification (Eq. 8).
 
     .. math:: L = \sum_j \alpha_j L_{crl,j} + (1 - \alpha_j) L_{ce,j},
@@ -152,11 +152,11 @@ class ClassRectificationLoss(nn.Module):
         self.register_buffer("omega", omega, persistent=False)
         self.register_buffer("_alpha", torch.zeros_like(omega), persistent=False)
         self.alpha = [d.alpha(eta) for d in distributions] if alpha is None else alpha
-        adjustment = self._padded([tau * d.log_prior for d in distributions])
+        adjustment = self.layout.table([tau * d.log_prior for d in distributions])
         self.register_buffer("_adjustment", adjustment, persistent=False)
         weight = None
         if class_weight is not None:
-            weight = self._padded(check_class_weight(class_weight, self.layout))
+            weight = self.layout.table(check_class_weight(class_weight, self.layout))
         self.register_buffer("class_weight", weight, persistent=False)
 
     @property
@@ -214,6 +214,21 @@ class ClassRectificationLoss(nn.Module):
             return scores.sum()
         (labels,) = self._prepared(targets, sample_weight, len(scores), scores.dtype)
         return self.compute(scores, labels, features)
+
+    def n_prepared(self, batch_size: int) -> int:
+        """Bound the numbers that `prepare` makes of a batch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Samples in a batch.
+
+        Returns
+        -------
+        int
+            How many, to the order of magnitude.
+        """
+        return self.rectification.n_prepared(batch_size, self.layout)
 
     def prepare(
         self,
@@ -384,8 +399,3 @@ class ClassRectificationLoss(nn.Module):
         else:
             gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rectified)
         return value + term.sum(), gradient
-
-    def _padded(self, rows: list[np.ndarray]) -> Tensor:
-        """Lay one row of numbers for every target out as (n_targets, widest), float32."""
-        flat = torch.as_tensor(np.concatenate(rows), dtype=torch.float32)
-        return self.layout.pad(flat[None], fill=0.0)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from sk_crl._samples import Samples
-from sk_crl.loss._loss import ClassRectificationLoss, PreparedLabels
+from sk_crl.loss._criterion import Criterion
 from sk_crl.training._sources import Source, make_source
 
 # How many numbers are predicted from at a time. A network makes more of them, and where these are
@@ -95,7 +96,7 @@ class TrainingBatches:
         What to learn from.
     batch_size : int
         Samples in a batch; the last of an epoch may have fewer.
-    loss : ClassRectificationLoss
+    criterion : Criterion
         The loss that will see the batches.
     generator : torch.Generator
         Source of the order.
@@ -105,15 +106,15 @@ class TrainingBatches:
         self,
         data: CodedData,
         batch_size: int,
-        loss: ClassRectificationLoss,
+        criterion: Criterion,
         generator: torch.Generator,
     ):
         self.data = data
         self.batch_size = min(batch_size, len(data))
-        self.loss = loss
+        self.criterion = criterion
         self.generator = generator
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, PreparedLabels]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Any]]:
         order = torch.randperm(len(self.data), generator=self.generator)
         if len(order) > 1 and len(order) % self.batch_size == 1:
             order = order[:-1]  # batch normalisation cannot train on a single sample
@@ -121,16 +122,15 @@ class TrainingBatches:
         for X, (codes, labels) in zip(batches, self._labels(order), strict=True):
             yield X, codes, labels
 
-    def _labels(self, order: Tensor) -> Iterator[tuple[Tensor, PreparedLabels]]:
+    def _labels(self, order: Tensor) -> Iterator[tuple[Tensor, Any]]:
         """Prepare labels, those of many batches at a time."""
         data, size = self.data, self.batch_size
-        n_numbers = self.loss.rectification.n_prepared(size, self.loss.layout)
-        n_batches = min(max(_PREPARED // n_numbers, 1), _MOST_BATCHES)
+        n_batches = min(max(_PREPARED // self.criterion.n_prepared(size), 1), _MOST_BATCHES)
         for rows in order.to(data.y.device).split(n_batches * size):
             codes = data.y.index_select(0, rows)
             weight = data.sample_weight
             weight = None if weight is None else weight.index_select(0, rows)
-            labels = self.loss.prepare(codes, weight, batch_size=size)
+            labels = self.criterion.prepare(codes, weight, batch_size=size)
             yield from zip(codes.split(size), labels, strict=True)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from copy import deepcopy
+from typing import Any
 
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
-from sk_crl.loss import PreparedLabels
 from sk_crl.networks._way_back import with_way_back
 from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
 from sk_crl.training._random import kept_random_state
@@ -22,7 +22,7 @@ _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
 class CRLNet(NeuralNetClassifier):
-    """A skorch net for a `ClassRectificationLoss`.
+    """A skorch net that trains under a `Criterion`.
 
     It differs from skorch's in its loop alone: batches are views of tensors, losses are summed on
     the device and read once an epoch, and callbacks hear of single batches only if one of them
@@ -37,6 +37,9 @@ class CRLNet(NeuralNetClassifier):
         How much every class counts in validation; by default all count alike.
     by_hand : bool, default=False
         Whether gradients come from `with_way_back`.
+    n_epochs : int, default=1
+        Epochs that the network's training is planned to take, in all, which its criterion's
+        schedules go by.
     precision : {"float32", "bfloat16"}, default="float32"
         What products of the network are computed in.
     **kwargs
@@ -50,6 +53,7 @@ class CRLNet(NeuralNetClassifier):
         generator: torch.Generator | None = None,
         validation_weight: Tensor | None = None,
         by_hand: bool = False,
+        n_epochs: int = 1,
         precision: str = "float32",
         **kwargs,
     ):
@@ -57,6 +61,7 @@ class CRLNet(NeuralNetClassifier):
         self.generator = generator
         self.validation_weight = validation_weight
         self.by_hand = by_hand
+        self.n_epochs = n_epochs
         self.precision = precision
 
     def get_default_callbacks(self):
@@ -126,6 +131,7 @@ class CRLNet(NeuralNetClassifier):
     def _train_epoch(self, batches: TrainingBatches) -> None:
         """Take one step for every batch; record the mean loss."""
         hears_batches = self._hears_batches()
+        self.criterion_.begin_epoch(len(self.history) - 1, self.n_epochs)
         self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
         if self.by_hand:
@@ -160,7 +166,7 @@ class CRLNet(NeuralNetClassifier):
             self.history.record_batch("train_loss", mean)
         self.record("train_loss", mean)
 
-    def _differentiate(self, X: Tensor, labels: PreparedLabels) -> tuple[Tensor, Tensor]:
+    def _differentiate(self, X: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
         """Set the gradient of a batch's loss in the parameters; return the loss and the scores."""
         if self.by_hand:
             with torch.inference_mode():

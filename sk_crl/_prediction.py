@@ -1,0 +1,86 @@
+"""What a trained network makes of samples, for every target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+from torch.utils.data import Dataset
+
+from sk_crl._network_estimator import NetworkEstimator
+from sk_crl._sample_checks import validate_samples
+
+if TYPE_CHECKING:
+    from sk_crl.training._data import CodedData
+    from sk_crl.training._net import CRLNet
+
+
+class NetworkPredictor(NetworkEstimator):
+    """Base of estimators that predict from a trained net, `net_`."""
+
+    net_: CRLNet
+    num_workers: int
+
+    def _unlabelled(self, X) -> CodedData:
+        """Check samples to predict from."""
+        # Imported here, so that only those who predict need skorch.
+        from sk_crl.training._data import CodedData
+
+        check_is_fitted(self, "net_")
+        X = validate_samples(self, X, reset=False)
+        return CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
+
+    def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:
+        """Predict the scores that decide, (n_samples, n_classes) of every target."""
+        data = self._unlabelled(X)
+        scores = self.net_.scores(data)
+        adjusted = self.net_.predict_nonlinearity.adjust(scores)
+        if not adjusted.isfinite().all():
+            row = int((~adjusted.isfinite()).any(1).nonzero()[0])
+            raise FloatingPointError(
+                f"The network's scores are infinite or NaN, first for row {row} of X. Scale the "
+                "features, for instance with StandardScaler."
+            )
+        return adjusted.split(self._targets.layout.n_classes, dim=1)
+
+    def _probabilities(self, X) -> list[NDArray[np.float32]]:
+        """Predict the probability of every class, of every target."""
+        return [scores.softmax(1).numpy() for scores in self._scores_of_targets(X)]
+
+    def _codes(self, X) -> NDArray[np.int64]:
+        """Predict class codes, (n_samples, n_targets)."""
+        return np.column_stack([s.argmax(1).numpy() for s in self._scores_of_targets(X)])
+
+    def features(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
+        """Compute the features that the network makes its scores of.
+
+        They are what the module returns beside its scores, or else the input of its last linear
+        layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
+            Features that all targets share, or those of every target.
+
+        Raises
+        ------
+        ValueError
+            Where the module returns scores alone, and they come from no linear layer.
+        """
+        data = self._unlabelled(X)
+        return self.net_.features(data).numpy()
+
+    @property
+    def module_(self) -> nn.Module:
+        """The trained network."""
+        return self.net_.module_.network
