@@ -16,6 +16,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     "Unknown parameter 'kapa'; did you mean 'kappa'?"
     """
     known = sorted(known)
+    if not known:
+        return f"Unknown {kind} {name!r}; there is none to set."
     near = get_close_matches(str(name), known, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
     return f"Unknown {kind} {name!r}; {advice}"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sk_crl._layout import ColumnLayout
 from sk_crl._names import unknown_name
+from sk_crl._parameters import building_arguments, names_of_settings
 from sk_crl.networks._mlp import MLP
 
 NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP}
@@ -56,24 +57,7 @@ def build_network(
             f"callable that builds one; got the {type(module).__name__} {module!r}. Pass the class "
             "rather than an instance, so that every fit starts afresh."
         )
-    parameters = inspect.signature(module).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        for name in settings.keys() - parameters.keys():
-            known = [f"module__{known}" for known in settings_of(module)]
-            raise ValueError(unknown_name("parameter", f"module__{name}", known))
-    arguments = {k: v for k, v in told.items() if k in parameters} | settings
-    lacking = [
-        name
-        for name, p in parameters.items()
-        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        if name not in arguments
-    ]
-    if lacking:
-        raise ValueError(
-            f"module needs {', '.join(lacking)}: set {', '.join(f'module__{k}' for k in lacking)}. "
-            f"It is told {', '.join(told)} where its signature asks for them."
-        )
-    network = module(**arguments)
+    network = module(**building_arguments("module", module, told, settings))
     if not isinstance(network, nn.Module):
         raise TypeError(f"module must build an nn.Module; {module!r} built {network!r}.")
     if not inspect.isclass(module):
@@ -85,12 +69,7 @@ def build_network(
 
 def settings_of(module: str | Callable[..., nn.Module]) -> list[str]:
     """List the settings to choose for a network, as far as its signature names them."""
-    module = NETWORKS.get(module, module) if isinstance(module, str) else module
-    if not callable(module):
-        return []
-    parameters = inspect.signature(module).parameters.values()
-    named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    return [name for name in named if name not in TOLD]
+    return names_of_settings(NETWORKS.get(module) if isinstance(module, str) else module, TOLD)
 
 
 class ScoresAndFeatures(nn.Module):
