@@ -15,6 +15,8 @@ from sk_crl.baselines import (
     HOGKNNClassifier,
     LMLEClassifier,
     LogitAdjustedClassifier,
+    LossClassifier,
+    MultiOutputLossClassifier,
     MultiOutputResampledClassifier,
     OffsetTunedClassifier,
     PriorThresholdClassifier,
@@ -118,6 +120,12 @@ CONFIGURATIONS = [
     ResampledClassifier(sampler="down", early_stopping=True),
     MultiOutputResampledClassifier(max_epochs=40, lr=0.01),
     MultiOutputResampledClassifier(sampler="down", max_epochs=40, lr=0.01),
+    LossClassifier(),
+    LossClassifier(loss="class_balanced", early_stopping=True),
+    LossClassifier(loss="ldam", max_epochs=40, lr=0.01),
+    LossClassifier(loss="balanced_softmax", max_epochs=40, lr=0.01),
+    MultiOutputLossClassifier(max_epochs=40, lr=0.01),
+    MultiOutputLossClassifier(loss="ldam", max_epochs=40, lr=0.01),
 ]
 
 # Of the small data that checks make.
@@ -129,9 +137,9 @@ small_data = pytest.mark.filterwarnings(
 
 
 def expected_failed_checks(estimator):
-    if isinstance(estimator, MultiOutputCRLClassifier):
+    if isinstance(estimator, MultiOutputCRLClassifier | MultiOutputLossClassifier):
         return EXPECTED_FAILED_CHECKS_OF_SEVERAL_TARGETS
-    if isinstance(estimator, CRLClassifier):
+    if isinstance(estimator, CRLClassifier | LossClassifier):
         return EXPECTED_FAILED_CHECKS
     if isinstance(estimator, LMLEClassifier | TripletKNNClassifier):
         return EXPECTED_FAILED_CHECKS_OF_EMBEDDINGS

@@ -64,6 +64,7 @@ def run_python(code):
         ),
         ("from sk_crl import *; MultiOutputCRLClassifier().get_params()", []),
         ("from sk_crl.baselines import *; ResampledClassifier().get_params()", []),
+        ("from sk_crl.baselines import *; LossClassifier().get_params()", []),
     ],
 )
 def test_import_works_where_nothing_else_can_be_imported(code, further):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sk_crl.baselines._cost import cost_sensitive_weights
     from sk_crl.baselines._hog import HOGKNNClassifier
     from sk_crl.baselines._lmle import LMLEClassifier
+    from sk_crl.baselines._loss_classifier import LossClassifier, MultiOutputLossClassifier
     from sk_crl.baselines._offset_tuned import OffsetTunedClassifier
     from sk_crl.baselines._prior import LogitAdjustedClassifier, PriorThresholdClassifier
     from sk_crl.baselines._resampled import MultiOutputResampledClassifier, ResampledClassifier
@@ -19,6 +20,8 @@ __all__ = [
     "HOGKNNClassifier",
     "LMLEClassifier",
     "LogitAdjustedClassifier",
+    "LossClassifier",
+    "MultiOutputLossClassifier",
     "MultiOutputResampledClassifier",
     "OffsetTunedClassifier",
     "PriorThresholdClassifier",
@@ -31,6 +34,8 @@ _HOME = {
     "HOGKNNClassifier": "sk_crl.baselines._hog",
     "LMLEClassifier": "sk_crl.baselines._lmle",
     "LogitAdjustedClassifier": "sk_crl.baselines._prior",
+    "LossClassifier": "sk_crl.baselines._loss_classifier",
+    "MultiOutputLossClassifier": "sk_crl.baselines._loss_classifier",
     "MultiOutputResampledClassifier": "sk_crl.baselines._resampled",
     "OffsetTunedClassifier": "sk_crl.baselines._offset_tuned",
     "PriorThresholdClassifier": "sk_crl.baselines._prior",
