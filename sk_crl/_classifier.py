@@ -22,10 +22,11 @@ class CRLClassifier(Rectifying, OneTarget):
     Parameters
     ----------
     module : str, nn.Module class or callable, default="mlp"
-        The network: a name (``"mlp"``), a class, or any callable that builds an `nn.Module`. It is
-        told `n_features`, `n_classes` and `input_shape` (the shape of one sample) where its
-        signature asks for them, and the ``module__*`` parameters. It returns scores of shape
-        (n_samples, n_classes), or a tuple of scores and the features before them.
+        The network: the name of one in `sk_crl.networks` (``"mlp"``, or for images ``"resnet32"``
+        and others), a class, or any callable that builds an `nn.Module`. It is told `n_features`,
+        `n_classes` and `input_shape` (the shape of one sample) where its signature asks for them,
+        and the ``module__*`` parameters. It returns scores of shape (n_samples, n_classes), or a
+        tuple of scores and the features before them.
     eta : float, default=0.5
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
         (Eq. 8).

@@ -24,13 +24,14 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     Parameters
     ----------
     module : str, nn.Module class or callable, default="mlp"
-        The network: a name (``"mlp"``), a class, or any callable that builds an `nn.Module`. It is
-        told `n_features`, `n_classes` (a tuple, one number for every target) and `input_shape` (the
-        shape of one sample) where its signature asks for them, and the ``module__*`` parameters. It
-        returns scores, of shape (n_samples, sum(n_classes)) or as a list of one tensor of shape
-        (n_samples, n_classes) for every target, or a tuple of scores and the features before them,
-        (n_samples, d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a
-        branch for every target on any trunk.
+        The network: the name of one in `sk_crl.networks` (``"mlp"``, or for images ``"deepid2"``
+        and others), a class, or any callable that builds an `nn.Module`. It is told `n_features`,
+        `n_classes` (a tuple, one number for every target) and `input_shape` (the shape of one
+        sample) where its signature asks for them, and the ``module__*`` parameters. It returns
+        scores, of shape (n_samples, sum(n_classes)) or as a list of one tensor of shape (n_samples,
+        n_classes) for every target, or a tuple of scores and the features before them, (n_samples,
+        d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a branch for every
+        target on any trunk.
     eta : float, default=0.5
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
         (Eq. 8).

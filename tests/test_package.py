@@ -54,6 +54,7 @@ def run_python(code):
         ("import sk_crl", ["torch", "sklearn"]),
         ("import sk_crl.loss", ["sklearn"]),
         ("import sk_crl, sk_crl.loss, sk_crl.networks, sk_crl.metrics, sk_crl.model_selection", []),
+        ("from sk_crl.networks import *", ["safetensors", "sklearn", "torchvision"]),
         ("import sk_crl.evaluation", ["tqdm"]),
         ("import sk_crl.displays", []),
         ("from sk_crl import *; CRLClassifier().get_params()", []),
@@ -86,6 +87,17 @@ def test_import_works_where_nothing_else_can_be_imported(code, further):
 )
 def test_what_serves_any_classifier_needs_no_torch(code):
     run_python(f"{code}; import sys; assert 'torch' not in sys.modules")
+
+
+def test_networks_are_imported_where_they_are_used():
+    run_python(
+        """
+import sys
+from sk_crl import CRLClassifier
+CRLClassifier(max_epochs=1).fit([[0.0], [1.0]] * 4, [0, 1] * 4)
+assert not {f"sk_crl.networks.{n}" for n in ("_image_network", "_resnet")} & sys.modules.keys()
+"""
+    )
 
 
 def test_import_writes_no_global_state():

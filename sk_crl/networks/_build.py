@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -14,9 +15,22 @@ from torch import Tensor, nn
 from sk_crl._layout import ColumnLayout
 from sk_crl._names import unknown_name
 from sk_crl._parameters import building_arguments, names_of_settings
-from sk_crl.networks._mlp import MLP
 
-NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP}
+# Our networks, by the name that `module` knows them by and that of the class in `sk_crl.networks`.
+NETWORKS = {
+    "anet": "ANet",
+    "cifarnet": "CifarNet",
+    "darn": "DARN",
+    "ddan": "DDAN",
+    "deepid2": "DeepID2",
+    "densenet40": "DenseNet40",
+    "fashionnet": "FashionNet",
+    "mlp": "MLP",
+    "mtct": "MTCT",
+    "panda": "PANDA",
+    "resnet32": "ResNet32",
+    "resnet50": "ResNet50",
+}
 # What the data say, which a module is told where its signature asks for it.
 TOLD = ("n_features", "n_classes", "input_shape")
 _MOST_LISTED = 10  # targets in a message
@@ -50,7 +64,7 @@ def build_network(
     if isinstance(module, str):
         if module not in NETWORKS:
             raise ValueError(unknown_name("module", module, NETWORKS))
-        module = NETWORKS[module]
+        module = named_network(module)
     if isinstance(module, nn.Module) or not callable(module):
         raise TypeError(
             f"module must be a name ({', '.join(map(repr, NETWORKS))}), an nn.Module class or a "
@@ -67,9 +81,16 @@ def build_network(
     return network
 
 
+def named_network(name: str) -> type[nn.Module]:
+    """Import the network of a name in `NETWORKS`."""
+    return getattr(import_module("sk_crl.networks"), NETWORKS[name])
+
+
 def settings_of(module: str | Callable[..., nn.Module]) -> list[str]:
     """List the settings to choose for a network, as far as its signature names them."""
-    return names_of_settings(NETWORKS.get(module) if isinstance(module, str) else module, TOLD)
+    if isinstance(module, str):
+        module = named_network(module) if module in NETWORKS else None
+    return names_of_settings(module, TOLD)
 
 
 class ScoresAndFeatures(nn.Module):
