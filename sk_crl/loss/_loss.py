@@ -32,6 +32,7 @@ from sk_crl.loss._rectification import Rectification, through_softmax
 __all__ = ["ClassRectificationLoss", "PreparedLabels"]
 
 RECTIFY = ("unadjusted", "adjusted")
+ALPHA_DECAYS = (None, "cosine")
 
 
 class ClassRectificationLoss(Criterion):
@@ -52,6 +53,10 @@ class ClassRectificationLoss(Criterion):
     alpha : float or sequence of float, optional
         Weight of class rectification in [0, 1], instead of :math:`\eta \Omega`, for all targets or
         for each.
+    alpha_decay : {None, "cosine"}, default=None
+        How the weight of class rectification falls in training, where `begin_epoch` is called:
+        ``"cosine"`` multiplies it by :math:`(\cos(\pi l / L) + 1) / 2` in epoch l of L (Wang et
+        al.: *Dynamic Curriculum Learning*, ICCV 2019), and cross-entropy weighs the rest.
     kappa : int or None, default=25
         Hard positives and hard negatives per anchor; this and the next seven as in
         `class_rectification`.
@@ -85,8 +90,8 @@ class ClassRectificationLoss(Criterion):
     class_weight : Tensor of shape (n_targets, widest) or None
         Weight of every class in the cross-entropy.
     alpha : Tensor of shape (n_targets,)
-        Weight of class rectification of every target. A schedule may assign another between
-        epochs, a number or one for every target.
+        Weight of class rectification of every target, in this epoch where it decays. A schedule
+        may assign another between epochs, a number or one for every target.
 
     Raises
     ------
@@ -115,6 +120,8 @@ class ClassRectificationLoss(Criterion):
     omega: Tensor
     class_weight: Tensor | None
     _alpha: Tensor
+    _undecayed: Tensor
+    _has_given_alpha = False
     _adjustment: Tensor
 
     def __init__(
@@ -123,6 +130,7 @@ class ClassRectificationLoss(Criterion):
         *,
         eta: float = 0.5,
         alpha: float | Sequence[float] | None = None,
+        alpha_decay: str | None = None,
         kappa: int | None = 25,
         rho: float = 0.5,
         level: str = "class",
@@ -139,21 +147,24 @@ class ClassRectificationLoss(Criterion):
         check_real("eta", eta, 0, math.inf, "[)")
         check_real("tau", tau, 0, math.inf, "[)")
         check_choice("rectify", rectify, RECTIFY)
+        check_choice("alpha_decay", alpha_decay, ALPHA_DECAYS)
         self.rectification = Rectification(
             kappa, rho, level, comparison, margin, scope, normalize, bins
         )
-        counts = per_target("class_counts", class_counts)
-        distributions = [ClassDistribution.from_counts(c) for c in counts]
+        distributions = _distributions(class_counts)
         self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
+        self.eta = eta
+        self.alpha_decay = alpha_decay
         self.tau = tau
         self.rectify = rectify
         # Not learned, hence no part of the state: a loaded one would contradict the settings.
-        omega = torch.tensor([d.omega for d in distributions])
-        self.register_buffer("omega", omega, persistent=False)
-        self.register_buffer("_alpha", torch.zeros_like(omega), persistent=False)
-        self.alpha = [d.alpha(eta) for d in distributions] if alpha is None else alpha
-        adjustment = self.layout.table([tau * d.log_prior for d in distributions])
+        for name in ("omega", "_alpha", "_undecayed"):
+            self.register_buffer(name, torch.zeros(self.layout.n_targets), persistent=False)
+        adjustment = torch.zeros(self.layout.n_targets, self.layout.widest)
         self.register_buffer("_adjustment", adjustment, persistent=False)
+        if alpha is not None:
+            self.alpha = alpha
+        self._go_by(distributions)
         weight = None
         if class_weight is not None:
             weight = self.layout.table(check_class_weight(class_weight, self.layout))
@@ -167,9 +178,88 @@ class ClassRectificationLoss(Criterion):
     @alpha.setter
     def alpha(self, alpha: Tensor | float | Sequence[float]) -> None:
         given = check_alpha(alpha, self.layout)
+        self._has_given_alpha = True
+        self._weigh(given)
+
+    def _weigh(self, alpha: Tensor) -> None:
+        """Weigh class rectification, with what is due in a first epoch."""
+        self._undecayed = alpha.to(self._undecayed)
+        self._alpha = self._undecayed
         # Known to the host, so that no step has to ask the device whether it rectifies at all.
-        self._rectifies = bool(given.any())
-        self._alpha = given.to(self._alpha)
+        self._rectifies = bool(alpha.any())
+
+    def begin_epoch(self, epoch: int, n_epochs: int) -> None:
+        r"""Weigh class rectification as is due in an epoch; without `alpha_decay` nothing changes.
+
+        A training loop calls it at the start of each epoch, before `prepare`.
+
+        Parameters
+        ----------
+        epoch : int
+            Epochs that the network has been trained for. Training that goes on counts on, so this
+            can be `n_epochs` and more: the decay is over then.
+        n_epochs : int
+            Epochs that training is planned to take.
+
+        Examples
+        --------
+        >>> from sk_crl.loss import ClassRectificationLoss
+        >>> loss = ClassRectificationLoss([90, 10], alpha=0.4, alpha_decay="cosine")
+        >>> for epoch in range(4):
+        ...     loss.begin_epoch(epoch, 4)
+        ...     print(f"{loss.alpha.item():.3f}")
+        0.400
+        0.341
+        0.200
+        0.059
+        """
+        if self.alpha_decay is not None:
+            done = min(epoch / n_epochs, 1)
+            self._alpha = self._undecayed * ((math.cos(math.pi * done) + 1) / 2)
+
+    def set_class_counts(self, class_counts: Sequence[float] | Sequence[Sequence[float]]) -> None:
+        r"""Go by other class counts, such as those of batches that a sampler draws.
+
+        They set :math:`\Omega`, the adjustment by `tau` and, unless it was given,
+        :math:`\alpha`. A training loop calls it between epochs, before `begin_epoch`.
+
+        Parameters
+        ----------
+        class_counts : sequence of float, or sequence of such sequences
+            Number of samples of every class, as many classes as there were, for one target or for
+            each.
+
+        Raises
+        ------
+        ValueError
+            For other numbers of targets or classes, and for counts that are none.
+
+        Examples
+        --------
+        >>> from sk_crl.loss import ClassRectificationLoss
+        >>> loss = ClassRectificationLoss([90, 10])
+        >>> loss.set_class_counts([60, 40])
+        >>> loss.omega
+        tensor([0.1667])
+        """
+        distributions = _distributions(class_counts)
+        n_classes = tuple(len(d.counts) for d in distributions)
+        if n_classes != self.layout.n_classes:
+            raise ValueError(
+                f"class_counts must be those of {self.layout.n_classes} classes, as before; got "
+                f"those of {n_classes}."
+            )
+        self._go_by(distributions)
+
+    def _go_by(self, distributions: list[ClassDistribution]) -> None:
+        """Set what follows from class counts."""
+        omega = torch.tensor([d.omega for d in distributions], dtype=torch.float64)
+        self.omega = omega.to(self.omega)
+        if not self._has_given_alpha:
+            alpha = [d.alpha(self.eta) for d in distributions]
+            self._weigh(torch.tensor(alpha, dtype=torch.float64))
+        adjustment = self.layout.table([self.tau * d.log_prior for d in distributions])
+        self._adjustment = adjustment.to(self._adjustment)
 
     @property
     def needs_features(self) -> bool:
@@ -399,3 +489,11 @@ class ClassRectificationLoss(Criterion):
         else:
             gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rectified)
         return value + term.sum(), gradient
+
+
+def _distributions(
+    class_counts: Sequence[float] | Sequence[Sequence[float]],
+) -> list[ClassDistribution]:
+    """Check the class counts of one target or of each."""
+    counts = per_target("class_counts", class_counts)
+    return [ClassDistribution.from_counts(of_target) for of_target in counts]
