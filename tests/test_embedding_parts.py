@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from sk_crl.baselines._anchors import draw_balanced
 from sk_crl.baselines._clusters import cluster_classes, decide
 from sk_crl.baselines._quintuplets import (
     choose_quintuplets,
@@ -17,6 +16,7 @@ from sk_crl.baselines._quintuplets import (
 )
 from sk_crl.baselines._rounds import Round, quintuplet_batches
 from sk_crl.baselines._triplet_knn import SemiHardTripletLoss
+from sk_crl.training._draws import draw_balanced
 
 few = settings(derandomize=True, deadline=None, max_examples=30)
 seeds = st.integers(0, 2**32 - 1)

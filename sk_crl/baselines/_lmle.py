@@ -140,7 +140,7 @@ class LMLEClassifier(EmbeddingClassifier):
     >>> model.cluster_labels_[:6]
     array([0, 0, 0, 0, 0, 1])
     >>> print(f"{model.score(X_test, y_test):.2f}")
-    0.98
+    0.97
     """
 
     @replace_kwargs()

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sk_crl.baselines._anchors import draw_balanced
 from sk_crl.baselines._clusters import Clusters
 from sk_crl.baselines._quintuplets import (
     choose_quintuplets,
     quintuplet_margins,
     triple_header_hinge,
 )
+from sk_crl.training._draws import draw_balanced
 
 
 class Round(NamedTuple):
