@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import EarlyStopping
 
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
@@ -19,6 +18,7 @@ from sk_crl.training import MONITORS
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
+from sk_crl.training._stopping import StoppingAtBest
 
 if TYPE_CHECKING:
     from sk_crl._base import NetworkClassifier
@@ -40,7 +40,7 @@ def make_net(
     callbacks = deepcopy(list(estimator.callbacks or []))
     if has_validation and estimator.early_stopping:
         monitor, less_is_better = MONITORS[estimator.monitor]
-        stopping = EarlyStopping(
+        stopping = StoppingAtBest(
             monitor=monitor,
             patience=estimator.patience,
             threshold=0,
@@ -53,7 +53,6 @@ def make_net(
         callbacks.append(("progress", EpochProgress()))
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
     removed = estimator.tau if estimator.logit_adjustment == "predict" else 0.0
-    offsets = np.concatenate([-removed * d.log_prior for d in distributions])
     layout = network.layout
     return CRLNet(
         network,
@@ -63,7 +62,8 @@ def make_net(
         batch_size=int(estimator.batch_size),
         callbacks=callbacks,
         classes=np.arange(layout.widest),
-        predict_nonlinearity=Decision(layout, torch.as_tensor(offsets, dtype=torch.float32)),
+        predict_nonlinearity=Decision.without_prior(layout, distributions, removed),
+        removed=removed,
         validation_weight=_validation_weight(estimator, class_weight, layout),
         by_hand=_goes_back_by_hand(estimator, network, criterion),
         n_epochs=int(estimator.max_epochs),

@@ -25,11 +25,13 @@ from sk_crl._training_parameters import check_parameters
 from sk_crl._validation_split import split_validation
 from sk_crl.training import MONITORS
 from sk_crl.training._device import check_device
+from sk_crl.training._samplers import find_batch_sampler
 
 if TYPE_CHECKING:
     from sk_crl.loss._criterion import Criterion
     from sk_crl.networks._build import ScoresAndFeatures
     from sk_crl.training._net import CRLNet
+    from sk_crl.training._sampled import SampledEpochs
 
 
 class NetworkClassifier(NetworkPredictor):
@@ -48,6 +50,7 @@ class NetworkClassifier(NetworkPredictor):
         max_epochs: int = 100,
         lr: float = 3e-3,
         batch_size: int = 128,
+        batch_sampler: Any = None,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -70,6 +73,7 @@ class NetworkClassifier(NetworkPredictor):
         self.max_epochs = max_epochs
         self.lr = lr
         self.batch_size = batch_size
+        self.batch_sampler = batch_sampler
         self.optimizer = optimizer
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -161,8 +165,9 @@ class NetworkClassifier(NetworkPredictor):
                 self._targets.check_same(self._read_classes(classes))
             seed = draw_seed(self.random_state) if before is None else self._seed
             samples = self._resampled(self._encoded(given), seed)
-            distributions = self._distributions(samples, None if before is None else self._seen)
-            self._train(samples, None, distributions, seed, 1, before)
+            seen, shown = (None, None) if before is None else (self._seen, self._drawn)
+            distributions = self._distributions(samples, seen)
+            self._train(samples, None, distributions, seed, 1, before, shown)
         return self
 
     def _distributions(
@@ -209,11 +214,16 @@ class NetworkClassifier(NetworkPredictor):
         seed: int,
         max_epochs: int,
         before: CRLNet | None,
+        shown: list[ClassDistribution] | None = None,
     ) -> None:
-        """Train a net, a new one or one that goes on from another; set the fitted attributes."""
+        """Train a net, a new one or one that goes on from another; set the fitted attributes.
+
+        A batch sampler's class counts add to those `shown` before.
+        """
         # Imported here, so that only those who train need skorch.
         from sk_crl._assembly import make_net
         from sk_crl.training._data import CodedData
+        from sk_crl.training._net import shown_in
         from sk_crl.training._random import own_random_state
 
         device = check_device(self.device)
@@ -235,11 +245,28 @@ class NetworkClassifier(NetworkPredictor):
                 s and CodedData.from_samples(s, device, self.num_workers)
                 for s in (samples, validation)
             ]
+            data[0].sampled = self._sampled_epochs(samples, shown)
             net.partial_fit(tuple(data))  # skorch's X stands for both
         self._publish_training(net, n_before, has_validation)
-        self._publish(distributions)
+        first = shown_in(net.history[n_before]) or distributions
+        last = net.shown or distributions
+        self._publish(distributions, first, last)
         self._seed = seed
         self._seen = distributions
+        self._drawn = last
+
+    def _sampled_epochs(
+        self, samples: Samples, shown: list[ClassDistribution] | None
+    ) -> SampledEpochs | None:
+        """Let a batch sampler draw from the samples, if there is any."""
+        from sk_crl.training._sampled import SampledEpochs
+
+        sampler = find_batch_sampler(self.batch_sampler)
+        if sampler is None:
+            return None
+        codes, weight = torch.from_numpy(samples.codes), torch.from_numpy(samples.weight)
+        before = shown and [torch.from_numpy(d.counts) for d in shown]
+        return SampledEpochs(sampler, codes, weight, self._targets.layout.n_classes, before)
 
     def _network(self, before: CRLNet | None) -> ScoresAndFeatures:
         """Build the network or, going on, build it around the weights of the one before."""
@@ -276,9 +303,19 @@ class NetworkClassifier(NetworkPredictor):
             self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
 
-    def _publish(self, distributions: list[ClassDistribution]) -> None:
-        """Set the fitted attributes that describe the classes."""
+    def _publish(
+        self,
+        distributions: list[ClassDistribution],
+        first: list[ClassDistribution],
+        last: list[ClassDistribution],
+    ) -> None:
+        """Set the fitted attributes that describe the classes.
+
+        Beside the training data's there are the classes that batches show, in the first epoch, and
+        in the one that the network is from.
+        """
         self.classes_ = self._shown([classes.copy() for classes in self._targets.classes])
         self.class_counts_ = self._shown([d.plain_counts for d in distributions])
         self.prior_ = self._shown([d.prior for d in distributions])
         self.omega_ = self._shown([d.omega for d in distributions])
+        self.batch_prior_ = self._shown([d.prior for d in last])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 
 
@@ -25,6 +27,14 @@ class Decision:
 
     layout: ColumnLayout
     offsets: Tensor
+
+    @classmethod
+    def without_prior(
+        cls, layout: ColumnLayout, distributions: list[ClassDistribution], tau: float
+    ) -> Decision:
+        """Remove the prior of these class distributions, to a strength of `tau`."""
+        offsets = np.concatenate([-tau * d.log_prior for d in distributions])
+        return cls(layout, torch.as_tensor(offsets, dtype=torch.float32))
 
     def adjust(self, scores: Tensor) -> Tensor:
         """Add the offsets; (n_samples, n_columns) in float32."""

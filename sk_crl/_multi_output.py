@@ -38,6 +38,12 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     alpha : float or sequence of float, optional
         Weight of class rectification in [0, 1], instead of the one from `eta`, for all targets or
         for each; cross-entropy weighs ``1 - alpha``.
+    alpha_decay : {None, "cosine"}, default=None
+        How that weight falls over the epochs: not at all, or as the loss scheduler of Dynamic
+        Curriculum Learning (Wang et al., ICCV 2019), by a factor :math:`(\cos(\pi l / L) + 1) / 2`
+        in epoch l of ``L = max_epochs``, from 0 on; cross-entropy weighs the rest. (The paper's
+        own stops at a share of the epochs, with a small constant from there on.) Epochs count on
+        where ``warm_start`` or `partial_fit` go on, and after `max_epochs` the weight is 0.
     kappa : int or None, default=25
         Hard positives and hard negatives for each anchor; None compares with the whole batch.
     rho : float, default=0.5
@@ -77,6 +83,12 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         Learning rate.
     batch_size : int, default=128
         Samples in a batch. A single sample left over at the end of an epoch sits it out.
+    batch_sampler : {None, "stratified", "balanced", "dynamic"} or object, default=None
+        What batches are made of: all samples, shuffled; every sample once, in batches with the
+        class shares of the data; draws with equal class shares; or draws from the shares of the
+        data to equal ones in the course of training. Or an object of `sk_crl.training`, such as
+        ``AtLeastPerClass(m=2)``, or of your own. Logit adjustment and `eta` go by the class shares
+        of the batches, which are what the network learns.
     optimizer : str or torch.optim.Optimizer class, default="adam"
         The optimizer; ``optimizer__*`` parameters are passed to it.
     early_stopping : bool, default=False
@@ -137,7 +149,10 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     omega_ : ndarray of shape (n_outputs_,)
         Imbalance of the training data (Eq. 8), in [0, 1).
     alpha_ : ndarray of shape (n_outputs_,)
-        Weight that class rectification had.
+        Weight that class rectification had, in the first epoch where it changes.
+    batch_prior_ : list of ndarray of shape (n_classes,)
+        Class shares of the batches, which logit adjustment goes by: `prior_` unless a batch sampler
+        changes them, and then those of the epoch that the network is from.
     minority_classes_ : list of ndarray
         Labels of the classes that are minorities of the training data (Eq. 3), for every target.
     loss_curve_ : list of float

@@ -28,6 +28,7 @@ class Rectifying(NetworkClassifier):
         *,
         eta: float = 0.5,
         alpha: float | Sequence[float] | None = None,
+        alpha_decay: str | None = None,
         kappa: int | None = 25,
         rho: float = 0.5,
         level: str = "class",
@@ -41,6 +42,7 @@ class Rectifying(NetworkClassifier):
     ):
         self.eta = eta
         self.alpha = alpha
+        self.alpha_decay = alpha_decay
         self.kappa = kappa
         self.rho = rho
         self.level = level
@@ -67,6 +69,7 @@ class Rectifying(NetworkClassifier):
             [d.seen for d in distributions],
             eta=self.eta,
             alpha=self.alpha,
+            alpha_decay=self.alpha_decay,
             kappa=self.kappa,
             rho=self.rho,
             level=self.level,
@@ -80,9 +83,14 @@ class Rectifying(NetworkClassifier):
             rectify=self.rectify,
         )
 
-    def _publish(self, distributions: list[ClassDistribution]) -> None:
-        super()._publish(distributions)
-        self.alpha_ = self._shown(self._alphas(distributions))
+    def _publish(
+        self,
+        distributions: list[ClassDistribution],
+        first: list[ClassDistribution],
+        last: list[ClassDistribution],
+    ) -> None:
+        super()._publish(distributions, first, last)
+        self.alpha_ = self._shown(self._alphas(first))
         pairs = zip(self._targets.classes, distributions, strict=True)
         minorities = [classes[training_minorities(d, self.rho)] for classes, d in pairs]
         self.minority_classes_ = self._shown(minorities)

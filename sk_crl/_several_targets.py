@@ -230,6 +230,11 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
     def _shown(self, values: list[Any]) -> Any:
         return np.array(values) if np.isscalar(values[0]) else values
 
-    def _publish(self, distributions: list[ClassDistribution]) -> None:
-        super()._publish(distributions)
+    def _publish(
+        self,
+        distributions: list[ClassDistribution],
+        first: list[ClassDistribution],
+        last: list[ClassDistribution],
+    ) -> None:
+        super()._publish(distributions, first, last)
         self._publish_targets()

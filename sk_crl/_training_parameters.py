@@ -10,6 +10,7 @@ import numpy as np
 from sk_crl._checks import check_boolean, check_choice, check_integer, check_real
 from sk_crl._names import unknown_name
 from sk_crl.training import MONITORS, PRECISIONS
+from sk_crl.training._samplers import evens_out, find_batch_sampler
 
 if TYPE_CHECKING:
     from sk_crl._base import NetworkClassifier
@@ -30,6 +31,13 @@ def check_parameters(estimator: NetworkClassifier) -> None:
             "set class_weight=None or logit_adjustment=None.",
             stacklevel=4,
         )
+    if named and evens_out(estimator.batch_sampler):
+        warnings.warn(
+            f"class_weight={named[0]!r} and batch_sampler={estimator.batch_sampler!r} both even "
+            "classes out, so that rare classes count twice. Use one of them.",
+            stacklevel=4,
+        )
+    find_batch_sampler(estimator.batch_sampler)
     check_choice("monitor", estimator.monitor, tuple(MONITORS))
     for name in ("early_stopping", "warm_start"):
         check_boolean(name, getattr(estimator, name))

@@ -6,7 +6,7 @@ is merely *selected* (classes, hard samples, histogram nodes) carries no gradien
 
 from fractions import Fraction
 from itertools import pairwise
-from math import exp, inf, log, pi, sin
+from math import cos, exp, inf, log, pi, sin
 from typing import NamedTuple
 
 import torch
@@ -345,3 +345,27 @@ def best_of_all_offsets(table, codes, weight):
         for b_1 in between([*first, *corners])
         for b_2 in between([*second, *(b_1 + d for d in apart)])
     )
+
+
+# Dynamic Curriculum Learning (Wang et al., ICCV 2019)
+
+
+def sampling_schedule(name, epoch, n_epochs, decay):
+    """g(l): 1 in the first epoch, towards 0 in the last."""
+    return {
+        "convex": cos(pi * epoch / (2 * n_epochs)),
+        "linear": 1 - epoch / n_epochs,
+        "concave": decay**epoch,
+        "composite": (cos(pi * epoch / n_epochs) + 1) / 2,
+    }[name]
+
+
+def scheduled_shares(counts, g):
+    """D_target = D_train^g, normalised, over the classes that there are."""
+    raised = [n**g if n else 0.0 for n in counts]
+    return [share / sum(raised) for share in raised]
+
+
+def decayed_alpha(alpha, epoch, n_epochs):
+    """The loss scheduler's cosine, on the weight of class rectification."""
+    return alpha * (cos(pi * epoch / n_epochs) + 1) / 2

@@ -15,6 +15,7 @@ from torch import nn
 
 from sk_crl import CRLClassifier
 from sk_crl.networks import MLP
+from sk_crl.training import AtLeastPerClass, BalancedBatches, DynamicBatches
 
 pytestmark = pytest.mark.usefixtures("untouched_generators")
 
@@ -97,6 +98,8 @@ BAD_PARAMETERS = [
     ({"alpha": 1.1}, r"alpha.*\[0, 1\].*1.1"),
     ({"alpha": float("nan")}, "alpha.*nan"),
     ({"alpha": "auto"}, "alpha.*'auto'"),
+    ({"alpha_decay": "linear"}, "alpha_decay.*None, 'cosine'.*'linear'"),
+    ({"alpha_decay": 0.5}, "alpha_decay.*None, 'cosine'.*0.5"),
     ({"margin": -0.5}, "margin.*-0.5"),
     ({"margin": float("nan")}, "margin.*nan"),
     ({"margin": "wide"}, "margin.*'wide'"),
@@ -128,6 +131,13 @@ BAD_PARAMETERS = [
     ({"batch_size": 0}, "batch_size.*at least 1.*0"),
     ({"batch_size": -1}, "batch_size.*at least 1.*-1"),
     ({"batch_size": "auto"}, "batch_size.*integer.*'auto'"),
+    ({"batch_sampler": "balancd"}, "batch_sampler 'balancd'; did you mean 'balanced'"),
+    ({"batch_sampler": "none"}, "batch_sampler 'none'; expected.*dynamic, stratified"),
+    ({"batch_sampler": 3}, r"batch_sampler.*'balanced'.*BalancedBatches\(\).*3"),
+    ({"batch_sampler": BalancedBatches}, r"batch_sampler.*an object.*class.*BalancedBatches"),
+    ({"batch_sampler": AtLeastPerClass(0)}, "m must be an integer of at least 1; got 0"),
+    ({"batch_sampler": AtLeastPerClass(50)}, "batch_size must be at least 150"),
+    ({"batch_sampler": DynamicBatches("cosine")}, "schedule.*'composite'; got 'cosine'"),
     ({"patience": 0}, "patience.*at least 1.*0"),
     ({"precision": "float16"}, "precision.*'float32', 'bfloat16'.*'float16'"),
     ({"precision": 32}, "precision.*'float32', 'bfloat16'.*32"),

@@ -23,6 +23,7 @@ from sk_crl.baselines import (
     ResampledClassifier,
     TripletKNNClassifier,
 )
+from sk_crl.training import DynamicBatches
 
 # Checks that are expected to fail, and why. No others may.
 EXPECTED_FAILED_CHECKS = {
@@ -105,6 +106,7 @@ CONFIGURATIONS = [
     CRLClassifier(early_stopping=True),
     CRLClassifier(level="instance", max_epochs=40, lr=0.01),
     CRLClassifier(logit_adjustment="loss", max_epochs=40, lr=0.01),
+    CRLClassifier(batch_sampler=DynamicBatches(), alpha_decay="cosine", max_epochs=40, lr=0.01),
     MultiOutputCRLClassifier(max_epochs=40, lr=0.01),
     MultiOutputCRLClassifier(early_stopping=True, max_epochs=40, lr=0.01),
     MultiOutputCRLClassifier(level="instance", max_epochs=40, lr=0.01),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from test_classifier import assert_same_weights, weights
@@ -157,9 +158,21 @@ def test_classes_are_weighed_after_their_share_of_the_epochs(deferred):
 # --------------------------------------------------------------------------- as a criterion
 
 
+@pytest.mark.parametrize("name", ["class_balanced", "ldam", "balanced_softmax"])
+def test_losses_go_by_the_classes_that_batches_show(name):
+    X, y = make_classification(400, weights=[0.9], flip_y=0, random_state=0)
+    shared = {"max_epochs": 2, "module__hidden_units": 8, "random_state": 0}
+    even = LossClassifier(loss=name, batch_sampler="balanced", **shared).fit(X, y)
+    counts = [np.full(2, 200.0)]
+    expected = build_loss(name, counts, {})
+    for table, known in zip(even.net_.criterion_.loss.buffers(), expected.buffers(), strict=True):
+        # Effective numbers of samples are not proportional to counts, their equality is.
+        assert_allclose(table, known, rtol=1e-5)
+
+
 def criterion(name, class_weight=None):
     layout = ColumnLayout(tuple(map(len, COUNTS)))
-    return LossOfScores(make_loss(name), layout, class_weight)
+    return LossOfScores(lambda _: make_loss(name), COUNTS, layout, class_weight)
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -44,8 +45,9 @@ class _OtherLoss(NetworkClassifier):
     def _make_criterion(
         self, distributions: list[ClassDistribution], class_weight: list[NDArray] | None
     ) -> LossOfScores:
-        loss = build_loss(self.loss, [d.seen for d in distributions], self._prefixed("loss__"))
-        return LossOfScores(loss, self._targets.layout, class_weight)
+        build = partial(build_loss, self.loss, settings=self._prefixed("loss__"))
+        counts = [d.seen for d in distributions]
+        return LossOfScores(build, counts, self._targets.layout, class_weight)
 
 
 class LossClassifier(_OtherLoss, OneTarget):

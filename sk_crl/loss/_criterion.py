@@ -14,7 +14,8 @@ from sk_crl.loss._linear import Linearization
 class Criterion(nn.Module):
     """Base of the losses that networks train under.
 
-    A loop calls `begin_epoch` at the start of every epoch, then `prepare` with the labels of many
+    A loop calls `begin_epoch` at the start of every epoch, after `set_class_counts` where a sampler
+    draws other classes than the data have, then `prepare` with the labels of many
     of its batches at once, and `linearize` for every batch. What labels alone decide is so computed
     apart from the steps, and a gradient can go back through a network with or without a graph.
 
@@ -36,6 +37,15 @@ class Criterion(nn.Module):
             can be `n_epochs` and more: schedules are over then.
         n_epochs : int
             Epochs that training is planned to take.
+        """
+
+    def set_class_counts(self, class_counts: Sequence[Sequence[float]]) -> None:
+        """Go by other class counts; nothing, unless a loss goes by any.
+
+        Parameters
+        ----------
+        class_counts : sequence of sequence of float
+            Number of samples of every class that batches show, for every target.
         """
 
     @abstractmethod

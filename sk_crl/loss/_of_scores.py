@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,10 +36,14 @@ class LossOfScores(Criterion):
 
     Parameters
     ----------
-    loss : nn.Module
-        Called with scores of shape (n_samples, n_columns), and with the codes and the weight of
-        `WeighedLabels`. Returns a scalar that can be differentiated. Where it has a method
-        `begin_epoch`, that is told what `Criterion.begin_epoch` is.
+    build : callable
+        Builds the loss, an nn.Module, from the class counts of every target: once, and again
+        wherever they change. The loss is called with scores of shape (n_samples, n_columns), and
+        with the codes and the weight of `WeighedLabels`. It returns a scalar that can be
+        differentiated. Where it has a method `begin_epoch`, that is told what
+        `Criterion.begin_epoch` is.
+    class_counts : sequence of sequence of float
+        Number of samples of every class, for every target.
     layout : ColumnLayout
         The targets' columns.
     class_weight : list of ndarray of shape (n_classes,), optional
@@ -49,10 +53,15 @@ class LossOfScores(Criterion):
     class_weight: Tensor | None
 
     def __init__(
-        self, loss: nn.Module, layout: ColumnLayout, class_weight: list[NDArray] | None = None
+        self,
+        build: Callable[[Sequence[Sequence[float]]], nn.Module],
+        class_counts: Sequence[Sequence[float]],
+        layout: ColumnLayout,
+        class_weight: list[NDArray] | None = None,
     ):
         super().__init__()
-        self.loss = loss
+        self.build = build
+        self.loss = build(class_counts)
         self.layout = layout
         weight = None if class_weight is None else layout.table(class_weight)
         self.register_buffer("class_weight", weight, persistent=False)
@@ -61,6 +70,12 @@ class LossOfScores(Criterion):
         """Tell the loss, where it asks to hear of epochs."""
         if hasattr(self.loss, "begin_epoch"):
             self.loss.begin_epoch(epoch, n_epochs)
+
+    def set_class_counts(self, class_counts: Sequence[Sequence[float]]) -> None:
+        """Build the loss for other class counts, on the device where it is."""
+        before = next(self.loss.buffers(), None)
+        loss = self.build(class_counts)
+        self.loss = loss if before is None else loss.to(before.device)
 
     def n_prepared(self, batch_size: int) -> int:
         """Count a code and a weight for every label."""

@@ -1,4 +1,16 @@
-"""Training: batches of tensors, the skorch net, validation."""
+"""Training: what batches are made of, the skorch net, validation."""
+
+from sk_crl.training._batch_sampler import BatchSampler
+from sk_crl.training._drawn import BalancedBatches, DynamicBatches
+from sk_crl.training._samplers import AtLeastPerClass, StratifiedBatches
+
+__all__ = [
+    "AtLeastPerClass",
+    "BalancedBatches",
+    "BatchSampler",
+    "DynamicBatches",
+    "StratifiedBatches",
+]
 
 # What can be monitored -> its name in a net's history, and whether less of it is better.
 MONITORS = {

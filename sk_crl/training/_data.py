@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from sk_crl._samples import Samples
 from sk_crl.loss._criterion import Criterion
+from sk_crl.training._sampled import SampledEpochs
 from sk_crl.training._sources import Source, make_source
 
 # How many numbers are predicted from at a time. A network makes more of them, and where these are
@@ -36,6 +37,8 @@ class CodedData(Dataset):
         Their class codes, on the device that computes.
     sample_weight : Tensor of shape (n_samples,), optional
         Their weights, there too.
+    sampled : SampledEpochs, optional
+        What a batch sampler shows of them.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class CodedData(Dataset):
         rows: Tensor,
         codes: Tensor | None = None,
         sample_weight: Tensor | None = None,
+        sampled: SampledEpochs | None = None,
     ):
         self.source = source
         self.rows = rows
         self.y = codes
         self.sample_weight = sample_weight
+        self.sampled = sampled
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -90,6 +95,8 @@ class CodedData(Dataset):
 class TrainingBatches:
     """Batches in a new order every epoch, with their labels prepared for the loss.
 
+    The order is a shuffled one, or what the batch sampler of the data makes of them.
+
     Parameters
     ----------
     data : CodedData
@@ -113,9 +120,20 @@ class TrainingBatches:
         self.batch_size = min(batch_size, len(data))
         self.criterion = criterion
         self.generator = generator
+        self._order: Tensor | None = None
+
+    def begin_epoch(self, epoch: int, n_epochs: int) -> list[Tensor] | None:
+        """Draw the next order, where a sampler does; return the class counts that it shows."""
+        if self.data.sampled is None:
+            return None
+        draw = self.data.sampled.draw
+        self._order, counts = draw(self.batch_size, epoch, n_epochs, self.generator)
+        return counts
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Any]]:
-        order = torch.randperm(len(self.data), generator=self.generator)
+        order = self._order
+        if order is None:
+            order = torch.randperm(len(self.data), generator=self.generator)
         if len(order) > 1 and len(order) % self.batch_size == 1:
             order = order[:-1]  # batch normalisation cannot train on a single sample
         batches = self.data.source.batches(self.data.rows[order], self.batch_size)

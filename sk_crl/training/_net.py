@@ -7,11 +7,14 @@ from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
+from sk_crl._decision import Decision
+from sk_crl._distribution import ClassDistribution
 from sk_crl.networks._way_back import with_way_back
 from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
 from sk_crl.training._random import kept_random_state
@@ -21,13 +24,20 @@ from sk_crl.training._validation import validate
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
+def shown_in(epoch: dict[str, Any]) -> list[ClassDistribution] | None:
+    """Find the classes that a batch sampler showed in an epoch of a history, of every target."""
+    counts = epoch.get("class_counts")
+    return counts and [ClassDistribution(np.array(of_target)) for of_target in counts]
+
+
 class CRLNet(NeuralNetClassifier):
     """A skorch net that trains under a `Criterion`.
 
     It differs from skorch's in its loop alone: batches are views of tensors, losses are summed on
     the device and read once an epoch, and callbacks hear of single batches only if one of them
     asks to. The history has `train_loss` and, with validation data, `valid_loss` (class-balanced
-    log-loss) and `valid_balanced_accuracy`, once an epoch.
+    log-loss) and `valid_balanced_accuracy`, once an epoch; with a batch sampler it has
+    `class_counts`, what the epoch shows of every target's classes.
 
     Parameters
     ----------
@@ -38,10 +48,12 @@ class CRLNet(NeuralNetClassifier):
     by_hand : bool, default=False
         Whether gradients come from `with_way_back`.
     n_epochs : int, default=1
-        Epochs that the network's training is planned to take, in all, which its criterion's
-        schedules go by.
+        Epochs that the network's training is planned to take, in all, which the schedules of
+        criterion and batch sampler go by.
     precision : {"float32", "bfloat16"}, default="float32"
         What products of the network are computed in.
+    removed : float, default=0.0
+        How much of the prior is removed in prediction, where a batch sampler changes it.
     **kwargs
         The parameters of `skorch.NeuralNetClassifier`. `module` returns scores and features,
         `predict_nonlinearity` is a `Decision`.
@@ -55,6 +67,7 @@ class CRLNet(NeuralNetClassifier):
         by_hand: bool = False,
         n_epochs: int = 1,
         precision: str = "float32",
+        removed: float = 0.0,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -63,6 +76,9 @@ class CRLNet(NeuralNetClassifier):
         self.by_hand = by_hand
         self.n_epochs = n_epochs
         self.precision = precision
+        self.removed = removed
+        # The classes that a batch sampler shows in the epoch whose network decides.
+        self.shown: list[ClassDistribution] | None = None
 
     def get_default_callbacks(self):
         """Time the epochs; all else is on request."""
@@ -130,11 +146,11 @@ class CRLNet(NeuralNetClassifier):
 
     def _train_epoch(self, batches: TrainingBatches) -> None:
         """Take one step for every batch; record the mean loss."""
+        self._begin_epoch(batches)
         hears_batches = self._hears_batches()
-        self.criterion_.begin_epoch(len(self.history) - 1, self.n_epochs)
         self.module_.needs_features = self.criterion_.needs_features
         total, n_samples = torch.zeros((), device=self.device), 0
-        if self.by_hand:
+        if self._goes_by_hand():
             for parameter in self.module_.parameters():
                 parameter.grad = torch.zeros_like(parameter)
         for X, y, labels in batches:
@@ -166,9 +182,26 @@ class CRLNet(NeuralNetClassifier):
             self.history.record_batch("train_loss", mean)
         self.record("train_loss", mean)
 
+    def _begin_epoch(self, batches: TrainingBatches) -> None:
+        """Draw the batches where a sampler does, and tell the loss of the epoch that begins."""
+        epoch = len(self.history) - 1
+        counts = batches.begin_epoch(epoch, self.n_epochs)
+        if counts is not None:
+            self.history.record("class_counts", [of_target.tolist() for of_target in counts])
+            self.decide_as_after(self.history[-1, "epoch"])
+            self.criterion_.set_class_counts([shown.seen for shown in self.shown])
+        self.criterion_.begin_epoch(epoch, self.n_epochs)
+
+    def decide_as_after(self, epoch: int) -> None:
+        """Remove the prior that an epoch shows, by its number, where a batch sampler changes it."""
+        self.shown = shown_in(self.history[epoch - 1])
+        if self.shown is not None:
+            layout = self.predict_nonlinearity.layout
+            self.predict_nonlinearity = Decision.without_prior(layout, self.shown, self.removed)
+
     def _differentiate(self, X: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
         """Set the gradient of a batch's loss in the parameters; return the loss and the scores."""
-        if self.by_hand:
+        if self._goes_by_hand():
             with torch.inference_mode():
                 scores, way_back = with_way_back(self.module_.network, X)
                 linear = self.criterion_.linearize(scores, labels)
@@ -180,6 +213,10 @@ class CRLNet(NeuralNetClassifier):
             linear = self.criterion_.linearize(scores, labels, features)
             linear.backward()
         return linear.value, scores
+
+    def _goes_by_hand(self) -> bool:
+        """Whether gradients come from `with_way_back`, which knows none of features."""
+        return self.by_hand and not self.criterion_.needs_features
 
     def infer(
         self, X: Tensor, with_features: bool = False, **fit_params
