@@ -272,8 +272,7 @@ class NetworkClassifier(NetworkPredictor):
         """Build the network or, going on, build it around the weights of the one before."""
         network = self._built_network()
         if self.compile:
-            backend = self.compile if isinstance(self.compile, str) else "inductor"
-            network.network.compile(backend=backend)
+            network.compile_network(self.compile if isinstance(self.compile, str) else "inductor")
         if before is not None:
             try:
                 network.load_state_dict(before.module_.state_dict())

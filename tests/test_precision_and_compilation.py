@@ -104,6 +104,15 @@ def test_compiled_networks_train_alike(table, fast, settings):
     assert_same_weights(kept.partial_fit(*table), model.partial_fit(*table))
 
 
+def test_features_of_a_compiled_network(table, fast):
+    """Which come from a hook that is not there yet when predictions are compiled."""
+    settings = {"module": ScoresOnly, "max_epochs": 1}
+    model = fast(compile="aot_eager", **settings).fit(*table)
+    model.predict(table.X)
+    plain = fast(**settings).fit(*table)
+    np.testing.assert_allclose(model.features(table.X), plain.features(table.X), 1e-4, 1e-6)
+
+
 def test_true_compiles_by_the_default_compiler(table, fast, monkeypatch):
     backends = []
     monkeypatch.setattr(nn.Module, "compile", lambda module, backend: backends.append(backend))

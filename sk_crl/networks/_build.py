@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -34,6 +35,7 @@ NETWORKS = {
 # What the data say, which a module is told where its signature asks for it.
 TOLD = ("n_features", "n_classes", "input_shape")
 _MOST_LISTED = 10  # targets in a message
+_stance = threading.RLock()  # what the compiler does is the same for all threads
 
 
 def build_network(
@@ -128,6 +130,7 @@ class ScoresAndFeatures(nn.Module):
         self.layout = layout
         self.titles = list(titles)
         self.needs_features = needs_features
+        self.is_compiled = False
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return scores, (n_samples, n_columns), and features or None."""
@@ -137,7 +140,7 @@ class ScoresAndFeatures(nn.Module):
 
     def with_features(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores, (n_samples, n_columns), and features."""
-        with _calls_of(self._score_layers()) as calls:
+        with _calls_of(self._score_layers()) as calls, self.as_written():
             output = self.network(X)
         scores, features = self._unpacked(output, len(X))
         if features is None:
@@ -150,6 +153,20 @@ class ScoresAndFeatures(nn.Module):
                 )
             features = inputs[-1].flatten(1)
         return scores, features
+
+    def compile_network(self, backend: str) -> None:
+        """Have the network compiled from its next call on."""
+        self.network.compile(backend=backend)
+        self.is_compiled = True
+
+    @contextmanager
+    def as_written(self) -> Iterator[None]:
+        """Predict without what is compiled, which passes over hooks that came later."""
+        if not self.is_compiled or self.training:  # training compiles with its hooks in place
+            yield
+            return
+        with _stance, torch.compiler.set_stance("force_eager"):
+            yield
 
     def _unpacked(self, output: Any, n_samples: int) -> tuple[Tensor, Tensor | None]:
         """Check what the network has returned."""
