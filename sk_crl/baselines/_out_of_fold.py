@@ -1,4 +1,4 @@
-"""Out-of-fold probabilities of any classifier, for one target or several.
+"""Out-of-fold predictions of any classifier, for one target or several.
 
 scikit-learn's `cross_val_predict` encodes labels before an estimator sees them, which loses missing
 ones and does not work where the targets are of different types.
@@ -6,8 +6,9 @@ ones and does not work where the targets are of different types.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from sk_crl._labels import MOST_SHOWN, Labels
 from sk_crl._stratification import fold_codes
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+# From a fitted classifier and samples to an array (..., n_samples, n_classes) for every target.
+Respond = Callable[[BaseEstimator, Any], list[NDArray[np.float64]]]
 
 
 def classes_of(estimator: BaseEstimator) -> list[NDArray]:
@@ -128,6 +131,8 @@ def out_of_fold(
     splits: Sequence[Split],
     fit_params: dict[str, Any],
     n_jobs: int | None = None,
+    respond: Respond = probabilities_of,
+    shape: tuple[int, ...] = (),
 ) -> list[NDArray[np.float64]]:
     """Predict every row by a clone that was fitted without it.
 
@@ -147,10 +152,14 @@ def out_of_fold(
         What `fit` is told further; what has an item for every row is split like the rows.
     n_jobs : int, optional
         Folds at a time, as joblib counts.
+    respond : callable, optional
+        What predicts, from a fitted clone and samples; its probabilities by default.
+    shape : tuple of int, default=()
+        The axes before those of samples and classes in what `respond` returns.
 
     Returns
     -------
-    list of ndarray of shape (n_samples, n_classes)
+    list of ndarray of shape (..., n_samples, n_classes)
         An array for every target. A class that no row of the training part has gets 0.
 
     Warns
@@ -163,19 +172,20 @@ def out_of_fold(
     answers = Parallel(n_jobs=n_jobs)(
         delayed(_predict_fold)(
             clone(estimator),
+            respond,
             *(take(X, train), take(y, train), take(X, test)),
             None if frozen else labels.take(train),
             {name: _take_param(value, train, len(labels)) for name, value in fit_params.items()},
         )
         for train, test in splits
     )
-    tables = [np.zeros((len(labels), len(known))) for known in classes]
+    tables = [np.zeros((*shape, len(labels), len(known))) for known in classes]
     absent: list[dict[str, None]] = [{} for _ in classes]
     for (_, test), (known_there, predicted) in zip(splits, answers, strict=True):
         for j, (table, known) in enumerate(zip(tables, classes, strict=True)):
             place = {label: column for column, label in enumerate(known.tolist())}
             columns = [place[label] for label in known_there[j].tolist()]
-            table[np.ix_(test, columns)] = predicted[j]
+            table[(..., *np.ix_(test, columns))] = predicted[j]
             missing = [label for label in known.tolist() if label not in known_there[j].tolist()]
             absent[j].update(dict.fromkeys(map(repr, missing)))
     _warn_of_absent(absent, [column.title for column in labels])
@@ -183,9 +193,15 @@ def out_of_fold(
 
 
 def _predict_fold(
-    estimator: BaseEstimator, X: Any, y: Any, X_test: Any, labels: Labels | None, params: dict
+    estimator: BaseEstimator,
+    respond: Respond,
+    X: Any,
+    y: Any,
+    X_test: Any,
+    labels: Labels | None,
+    params: dict,
 ) -> tuple[list[NDArray], list[NDArray]]:
-    """Fit on the training part; return the classes it has, and the probabilities of the rest."""
+    """Fit on the training part; return the classes it has, and the response to the rest."""
     poor = [] if labels is None else [c for c in labels if len(c.classes()) < 2]
     if poor and labels is not None and labels.template is None:  # most classifiers refuse it
         n_test = X_test.shape[0] if hasattr(X_test, "shape") else len(X_test)
@@ -200,11 +216,14 @@ def _predict_fold(
             f"{', '.join(column.title for column in poor)}, which {type(estimator).__name__} "
             "refuses. Pass another cv, or leave these targets out."
         ) from error
-    return classes_of(fitted), probabilities_of(fitted, X_test)
+    return classes_of(fitted), respond(fitted, X_test)
 
 
 def take(container: Any, rows: NDArray) -> Any:
-    """Select rows of anything that `sklearn.utils.indexable` lets through."""
+    """Select rows of anything that `sklearn.utils.indexable` lets through, data sets included."""
+    torch_data = sys.modules.get("torch.utils.data")
+    if torch_data is not None and isinstance(container, torch_data.Dataset):
+        return torch_data.Subset(container, rows.tolist())
     if hasattr(container, "iloc"):
         return container.iloc[rows]
     if isinstance(container, list | tuple):

@@ -106,9 +106,9 @@ class PriorThresholdClassifier(PostHocClassifier):
     ) -> Tuned:
         return choose(self.exponents, -distribution.prior, scores, classes, metric)
 
-    def _publish(self, tuned: list[Tuned], several: bool) -> None:
-        super()._publish(tuned, several)
-        self.T_ = np.array([t.chosen for t in tuned]) if several else tuned[0].chosen
+    def _publish(self, tuned: list[Tuned]) -> None:
+        super()._publish(tuned)
+        self.T_ = self._chosen([t.chosen for t in tuned])
 
 
 class LogitAdjustedClassifier(PostHocClassifier):
@@ -210,9 +210,9 @@ class LogitAdjustedClassifier(PostHocClassifier):
     ) -> Tuned:
         return choose(self.taus, -distribution.log_prior, scores, classes, metric)
 
-    def _publish(self, tuned: list[Tuned], several: bool) -> None:
-        super()._publish(tuned, several)
-        self.tau_ = np.array([t.chosen for t in tuned]) if several else tuned[0].chosen
+    def _publish(self, tuned: list[Tuned]) -> None:
+        super()._publish(tuned)
+        self.tau_ = self._chosen([t.chosen for t in tuned])
 
 
 def check_grid(name: str, values: Any) -> None:
@@ -226,11 +226,14 @@ def check_grid(name: str, values: Any) -> None:
 def choose(
     grid: Sequence[float], direction: NDArray, scores: Scores, classes: NDArray, metric: Metric
 ) -> Tuned:
-    """Choose how far offsets go in a direction; of equally good values the middle one."""
+    """Choose how far offsets go in a direction."""
     measure = metric.of_codes(scores.codes, scores.weight, classes)
-    values = np.sort(np.asarray(grid, dtype=np.float64))
-    cv_scores = np.array([measure(scores.predict(value * direction)) for value in values])
-    best = np.flatnonzero(cv_scores == cv_scores.max())
-    chosen = float(values[best[(len(best) - 1) // 2]])
-    # Scores are listed in the order of the grid that was given.
-    return Tuned(chosen * direction, cv_scores[np.searchsorted(values, grid)], chosen)
+    cv_scores = np.array([measure(scores.predict(value * direction)) for value in grid])
+    chosen = best_of(grid, cv_scores)
+    return Tuned(chosen * direction, cv_scores, chosen)
+
+
+def best_of(grid: Sequence[float], cv_scores: NDArray) -> float:
+    """Find the value with the highest score; of equally good ones the middle one."""
+    best = np.sort(np.asarray(grid, dtype=np.float64)[cv_scores == cv_scores.max()])
+    return float(best[(len(best) - 1) // 2])

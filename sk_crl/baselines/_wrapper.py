@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
@@ -17,10 +18,10 @@ from sk_crl._labels import Labels, read_labels, read_single_target
 
 
 class ClassifierWrapper(MetaEstimatorMixin, BaseEstimator):
-    """Base of what wraps a classifier with probabilities, and cross-validates it."""
+    """Base of what wraps a classifier."""
 
     estimator: Any
-    cv: Any
+    cv: Any = None  # where there is cross-validation
     missing_label: float | str | None
 
     def __sklearn_tags__(self) -> Tags:
@@ -59,12 +60,13 @@ class ClassifierWrapper(MetaEstimatorMixin, BaseEstimator):
             routed = process_routing(self, "fit", **params)
             return routed["estimator"]["fit"], routed["splitter"]["split"]
         if "sample_weight" in params and not has_fit_parameter(self.estimator, "sample_weight"):
-            warnings.warn(
-                f"{type(self.estimator).__name__} does not take sample_weight: the weights serve "
-                "to choose offsets alone.",
-                UserWarning,
-                stacklevel=3,
-            )
+            if not isinstance(self.estimator, FrozenEstimator):
+                warnings.warn(
+                    f"{type(self.estimator).__name__} does not take sample_weight: it is fitted "
+                    "without the weights, which serve to adjust it alone.",
+                    UserWarning,
+                    stacklevel=4,
+                )
             params = {name: value for name, value in params.items() if name != "sample_weight"}
         return params, {}
 
