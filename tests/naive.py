@@ -369,3 +369,12 @@ def scheduled_shares(counts, g):
 def decayed_alpha(alpha, epoch, n_epochs):
     """The loss scheduler's cosine, on the weight of class rectification."""
     return alpha * (cos(pi * epoch / n_epochs) + 1) / 2
+
+
+def tau_normalized(weights, feature, tau):
+    """The scores of one sample, w_c / ||w_c||^tau times its feature, without biases."""
+    scores = []
+    for w in weights:
+        norm = sum(value**2 for value in w) ** 0.5
+        scores.append(sum(value / norm**tau * f for value, f in zip(w, feature, strict=True)))
+    return scores

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sk_crl.baselines._offset_tuned import OffsetTunedClassifier
     from sk_crl.baselines._prior import LogitAdjustedClassifier, PriorThresholdClassifier
     from sk_crl.baselines._resampled import MultiOutputResampledClassifier, ResampledClassifier
+    from sk_crl.baselines._retrained_head import RetrainedHeadClassifier
+    from sk_crl.baselines._tau_normalized import TauNormalizedClassifier
     from sk_crl.baselines._triplet_knn import TripletKNNClassifier
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "OffsetTunedClassifier",
     "PriorThresholdClassifier",
     "ResampledClassifier",
+    "RetrainedHeadClassifier",
+    "TauNormalizedClassifier",
     "TripletKNNClassifier",
     "cost_sensitive_weights",
 ]
@@ -40,6 +44,8 @@ _HOME = {
     "OffsetTunedClassifier": "sk_crl.baselines._offset_tuned",
     "PriorThresholdClassifier": "sk_crl.baselines._prior",
     "ResampledClassifier": "sk_crl.baselines._resampled",
+    "RetrainedHeadClassifier": "sk_crl.baselines._retrained_head",
+    "TauNormalizedClassifier": "sk_crl.baselines._tau_normalized",
     "TripletKNNClassifier": "sk_crl.baselines._triplet_knn",
     "cost_sensitive_weights": "sk_crl.baselines._cost",
 }
