@@ -602,8 +602,10 @@ def test_bad_gains(ratio, gain, names, message):
 
 
 def test_columns_that_a_frame_lacks():
-    with pytest.raises(ValueError, match="'gain'; did you mean 'gains'"):
-        GainByImbalanceDisplay.from_frame(pd.DataFrame({"imbalance_ratio": [1], "gains": [1]}))
+    of_compare = pd.DataFrame({"dataset": ["a"], "imbalance_ratio": [1.0], "score": [0.5]})
+    message = r"gain_by_imbalance\(frame, method, over\) makes them.*got \['dataset'"
+    with pytest.raises(ValueError, match=message):
+        GainByImbalanceDisplay.from_frame(of_compare)
     with pytest.raises(ValueError, match="'set'"):
         GainByImbalanceDisplay.from_frame(pd.DataFrame(FRAME), name="set")
 

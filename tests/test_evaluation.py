@@ -196,6 +196,24 @@ def test_number_of_folds_is_stratified_for_one_target_and_several():
     assert_same(several, quietly({"kNN": KNeighborsClassifier()}, (X, Y), cv=folds))
 
 
+def test_labels_in_arrays_of_pandas_are_those_of_a_series():
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    for labels in (
+        pd.array(names, dtype="string[python]"),
+        pd.array(names, dtype="string[pyarrow]"),
+        pd.DataFrame({"flower": names})["flower"].array,
+        pd.Categorical(names),
+        pd.array(y, dtype="Int64"),
+    ):
+        frame = quietly({"bayes": GaussianNB()}, {"iris": (X, labels)}, sensitivities=True)
+        expected = quietly({"bayes": GaussianNB()}, {"iris": (X, names)}, sensitivities=True)
+        scores = ["n_train", "n_test", "n_classes", "imbalance_ratio", "balanced_accuracy"]
+        pd.testing.assert_frame_equal(frame[scores], expected[scores])
+        found, known = by_class(frame), by_class(expected)
+        assert found["sensitivity"].tolist() == known["sensitivity"].tolist()
+
+
 def test_splits_may_be_listed_once_for_all_data():
     splits = (pair for pair in [(np.arange(0, 150, 2), np.arange(1, 150, 2))])
     frame = quietly({"bayes": GaussianNB()}, data(), cv=splits)
@@ -337,6 +355,18 @@ def test_a_fit_that_fails_is_told_of_and_others_go_on():
     assert failed[MEASURED].isna().all(axis=None)
     alone = quietly({"bayes": GaussianNB()}, {"iris": load_iris(return_X_y=True)})
     assert_same(others.reset_index(drop=True), alone)
+
+
+def test_text_that_a_method_cannot_read_is_named_with_its_columns():
+    X, y = load_iris(return_X_y=True)
+    table = pd.DataFrame(X, columns=[*"abcd"]).assign(colour="blue", b="thin")
+    for samples, columns in ((table, r"\['b', 'colour'\]"), (table.to_numpy(), r"\[1, 4\]")):
+        with pytest.warns(FitFailedWarning, match=rf"convert string.*{columns}: encode them"):
+            frame = quietly({"bayes": GaussianNB()}, (samples, y))
+        assert frame["error"].str.startswith("ValueError: could not convert string").all()
+    with pytest.warns(FitFailedWarning) as caught:
+        quietly({"bayes": GaussianNB()}, (["a text"] * 150, y))
+    assert "columns" not in str(caught[-1].message)
 
 
 def test_a_scorer_that_fails_costs_its_own_score_alone():
@@ -562,7 +592,18 @@ RARE = (np.arange(12.0).reshape(-1, 1), np.repeat(["a", "b", "c"], [6, 4, 2]))
             ValueError,
             "needs predict_proba, which method 'a'",
         ),
-        ({"a": Never()}, {"data": (X, Y), "scoring": "f1"}, ValueError, "'f1' cannot score"),
+        (
+            {"a": Never()},
+            {"data": (X, Y), "scoring": "f1"},
+            ValueError,
+            "'f1' cannot score.*multiclass.*Use a form of it for any classes: 'f1_macro', 'f1_wei",
+        ),
+        (
+            {"a": GaussianNB()},
+            {"data": (X, Y), "scoring": "roc_auc"},
+            ValueError,
+            "'roc_auc' cannot score.*: 'roc_auc_ovr', 'roc_auc_ovo'",
+        ),
         (
             {"a": Never()},
             {"scoring": top_k_balanced_accuracy_scorer(2)},

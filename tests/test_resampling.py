@@ -699,6 +699,15 @@ def test_samplers_of_others(table):
             resampled(Odd(labels)).fit(*table)
 
 
+def test_what_a_sampler_cannot_do_is_told_with_the_sizes_of_the_classes():
+    X = np.repeat([[0.0], [5.0]], [40, 6], axis=0)  # no row of one class is near the other
+    y = np.repeat([0, 1], [40, 6])
+    model = resampled(ADASYN())
+    with pytest.raises(ValueError, match=r"ADASYN.* cannot sample .*\[40, 6\].*another sampler"):
+        model.fit(X, y)
+    assert not hasattr(model, "classes_")
+
+
 def test_a_strategy_that_does_not_fit_is_imbalanced_learns_error_and_changes_nothing(table):
     model = resampled(RandomOverSampler(sampling_strategy={9: 100}))
     before = dict(vars(model))

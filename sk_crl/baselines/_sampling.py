@@ -139,7 +139,14 @@ def _sample_features(
     samples: Samples, sampler: Any, X: NDArray, y: NDArray, classes: NDArray
 ) -> Samples:
     """Give features to a sampler; take what it returns, by index if it only chose."""
-    sampled_X, sampled_y = sampler.fit_resample(X, y)
+    try:
+        sampled_X, sampled_y = sampler.fit_resample(X, y)
+    except (ValueError, RuntimeError) as error:
+        labels, counts = np.unique(y, return_counts=True)
+        raise ValueError(
+            f"{sampler!r} cannot sample the classes {short(labels)}, which have {short(counts)} "
+            f"rows: {error} Pass another sampler, such as 'smote', or other parameters of it."
+        ) from error
     chosen = getattr(sampler, "sample_indices_", None)
     if chosen is not None and np.array_equal(X[chosen], sampled_X):
         return samples.take(chosen)

@@ -111,10 +111,14 @@ class GainByImbalanceDisplay(Display):
         GainByImbalanceDisplay
         """
         cls._check_ready()
-        columns = ["imbalance_ratio", "gain", *([] if name is None else [name])]
-        for column in columns:
-            if column not in frame.columns:
-                raise ValueError(unknown_name("column", column, map(str, frame.columns)))
+        if not {"imbalance_ratio", "gain"} <= set(frame.columns):
+            raise ValueError(
+                "The frame must have the columns 'imbalance_ratio' and 'gain', as "
+                "sk_crl.evaluation.gain_by_imbalance(frame, method, over) makes them of the frame "
+                f"of a comparison; got {[*frame.columns]}."
+            )
+        if name is not None and name not in frame.columns:
+            raise ValueError(unknown_name("column", name, map(str, frame.columns)))
         names = None if name is None else list(frame[name])
         points_gained = 100 * _finite("gain", frame["gain"])
         display = cls(frame["imbalance_ratio"], points_gained, names=names)

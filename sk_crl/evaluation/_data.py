@@ -16,6 +16,7 @@ from sklearn.utils import check_consistent_length
 from sk_crl._checks import check_integer
 from sk_crl._labels import Labels, read_labels, short
 from sk_crl.evaluation._methods import check_names
+from sk_crl.evaluation._pandas import import_pandas
 from sk_crl.model_selection import MultiOutputStratifiedKFold
 
 # Splitters warn of classes that are too rare; the error that follows says it better.
@@ -73,7 +74,10 @@ class DataSet:
                 f"Data set {self.name!r} must be a pair (X, y), or a function without arguments "
                 f"that returns one; got a {type(pair).__name__}."
             )
-        return pair[0], pair[1]
+        X, y = pair
+        pandas = import_pandas()
+        # scikit-learn's metrics index labels in ways that arrays of pandas do not take.
+        return X, pandas.Series(y) if isinstance(y, pandas.api.extensions.ExtensionArray) else y
 
     def split(self, X: Any, y: Any, cv: Any, allow_missing_classes: bool) -> None:
         """Make the splits, and check that every part holds every class.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import cross_validate
 
-from sk_crl._labels import Labels, read_labels
+from sk_crl._labels import Labels, read_labels, short
 from sk_crl.evaluation._data import Split
 from sk_crl.evaluation._memory import watch_memory
 from sk_crl.evaluation._methods import seeded
@@ -87,7 +87,7 @@ def run_fit(
         result = {name: float(timed[name][0]) for name in ("fit_time", "score_time")}
         result["peak_memory"] = peak_memory()
     except Exception as error:
-        scores.errors.append(describe_error(error))
+        scores.errors.append(describe_error(error) + _advice(error, X))
     result["scores"] = scores.values
     result["error"] = "; ".join(scores.errors) or None
     if sensitivities:
@@ -104,6 +104,21 @@ def failed(error: str, scorers: dict[str, Callable]) -> dict[str, Any]:
 def describe_error(error: Exception) -> str:
     """Write the type and message of an exception."""
     return f"{type(error).__name__}: {error}"
+
+
+def _advice(error: Exception, X: Any) -> str:
+    """Say which columns hold text, where that is what a method stumbles over."""
+    if not isinstance(error, ValueError) or "could not convert string" not in str(error):
+        return ""
+    table = np.asarray(X, dtype=object)
+    if table.ndim != 2:
+        return ""
+    names = np.asarray(getattr(X, "columns", range(table.shape[1])), dtype=object)
+    holds_text = [any(isinstance(value, str) for value in column) for column in table.T]
+    return (
+        f". X holds text in the columns {short(names[holds_text])}: encode them in a pipeline, by "
+        "sklearn.preprocessing.OneHotEncoder for instance."
+    )
 
 
 def _by_class(scores: Scores, fit: Fit, y: Any) -> list[dict[str, Any]] | None:

@@ -95,7 +95,8 @@ def check_frame(frame: Any, metric: str) -> None:
     needed = {"dataset", "method", "split"}
     if not needed <= set(frame.columns):
         raise ValueError(
-            f"The frame must have the columns {sorted(needed)}; got {[*frame.columns]}."
+            f"The frame must have the columns {sorted(needed)}, as compare makes them; got "
+            f"{[*frame.columns]}."
         )
     numbers = [str(c) for c in frame.columns if frame[c].dtype.kind in "biuf"]
     if metric not in numbers:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import cross_validate
 from sklearn.utils.metaestimators import available_if
 
@@ -95,8 +96,18 @@ def check_responses(
         if not isinstance(error, AttributeError):
             raise ValueError(
                 f"Scorer {name!r} cannot score data set {data.name!r}, whatever the method "
-                f"predicts: {type(error).__name__}: {error}"
+                f"predicts: {type(error).__name__}: {error}{_advice(name, data)}"
             ) from error
+
+
+def _advice(scorer: str, data: DataSet) -> str:
+    """Name the forms of a scorer for two classes that take more, such as f1_macro."""
+    averages = ("macro", "weighted", "micro", "ovr", "ovo")
+    forms = [f"{scorer}_{average}" for average in averages]
+    known = [repr(form) for form in forms if form in get_scorer_names()]
+    if len(data.classes) > 1 or not known:
+        return ""
+    return f" Use a form of it for any classes: {', '.join(known)}."
 
 
 def _failure(response: str, scorer: Callable, data: DataSet, X: Any, y: Any) -> Exception | None:
