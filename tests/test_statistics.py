@@ -425,7 +425,7 @@ def test_frames_that_are_none_are_refused(function):
         function(FRAME, "method")
     with pytest.raises(ValueError, match="more than one fit of 'm0' on split 0 of 'd0'"):
         function(pd.concat([FRAME, FRAME]))
-    with pytest.raises(ValueError, match="must have the columns.*as compare makes"):
+    with pytest.raises(ValueError, match=r"must have the columns.*as compare makes"):
         function(FRAME.drop(columns="split"))
     with pytest.raises(ValueError, match="has none"):
         function(FRAME[:0])
