@@ -14,6 +14,7 @@ on where it stopped. `results/study.csv`, which the report is made of, is writte
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -72,6 +73,8 @@ def main() -> None:
         report(read_fits(arguments.out))
         return
     tables = load_tables(arguments.data)
+    # Small classes make samplers and folds warn in many fits. Those that fail are still told of.
+    warnings.simplefilter("ignore", UserWarning)
     with parallel_config("loky", inner_max_num_threads=1):
         run(tables, arguments.out, retry_failed=arguments.retry_failed)
 
