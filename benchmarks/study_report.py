@@ -80,12 +80,15 @@ def print_critical_difference(frame: pd.DataFrame) -> None:
     print(
         f"Friedman's chi-squared {found.statistic:.1f}, p = {found.p_value:.2g}; critical "
         f"difference of mean ranks {found.critical_difference:.2f} (Nemenyi, 5 %, "
-        f"{found.n_datasets} tables). Not told from the best: {', '.join(near)}.\n"
+        f"{found.n_datasets} tables). Not told from the best: {'; '.join(near)}.\n"
     )
 
 
 def print_differences(frame: pd.DataFrame, order: list[str]) -> None:
     """Print what the reference gains over every rival, or loses."""
+    has_score = mean_scores(frame, METRIC).notna()
+    comparable = (has_score & has_score.loc[REFERENCE]).any(axis=1)
+    frame = frame[frame["method"].map(comparable)]  # what fails on every table is listed above
     table = paired_differences(frame, REFERENCE, METRIC, missing="drop")
     print(f"{REFERENCE} less its rivals, balanced accuracy in points:\n")
     print_table(
@@ -100,7 +103,7 @@ def print_differences(frame: pd.DataFrame, order: list[str]) -> None:
                 f"{row.p_value:.2g}",
                 f"{row.p_holm:.2g}",
             ]
-            for name, row in table.loc[[n for n in order if n != REFERENCE]].iterrows()
+            for name, row in table.loc[[n for n in order if n in table.index]].iterrows()
         ),
     )
 

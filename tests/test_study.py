@@ -124,11 +124,17 @@ def test_the_report_shows_what_failed_and_what_was_won(study, methods, tables, t
     failed = frame["method"].eq("SMOTE") & frame["dataset"].eq("x_two")
     frame.loc[failed, "error"] = "ValueError: no neighbours"
     frame.loc[failed, ["balanced_accuracy", *study.PROBABILITY_SCORES]] = np.nan
+    never = frame["method"].eq("BalancedBagging")
+    frame.loc[never, "error"] = "ValueError: too small"
+    frame.loc[never, ["balanced_accuracy", *study.PROBABILITY_SCORES]] = np.nan
     capsys.readouterr()
     importlib.import_module("study_report").report(frame, tmp_path)
     printed = capsys.readouterr().out
     assert "6 methods, 2 tables, 3 splits: 36 fits." in printed
+    assert "Failed fits, 9 of 36" in printed
     assert "| SMOTE | ValueError: no neighbours | x_two (3) |" in printed
+    assert "| BalancedBagging | ValueError: too small | x_three (3), x_two (3) |" in printed
+    assert "| BalancedBagging | 5.75 | - | 0 |" in printed  # last, and tied for last
     gain = frame.pivot(index=["dataset", "split"], columns="method", values="balanced_accuracy")
     gain = (gain[methods.REFERENCE] - gain[methods.PLAIN]).groupby(level="dataset").mean()
     assert f"| {methods.PLAIN} | {100 * gain.mean():+.1f} | [" in printed
