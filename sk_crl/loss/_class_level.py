@@ -8,11 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sk_crl._layout import ColumnLayout
 from sk_crl.loss._comparison import Pairs, Tangent
 from sk_crl.loss._profile import Places, Profile, reads_are_free
 
 # What is added to probabilities so that samples which are no positives, or no negatives, are the
-# last to be mined. The first is finite, because differences are taken before weights of 0.
+# last to be mined. The first is finite, because differences are taken before weights of 0, and
+# another multiple for every sample, so that those which are no positives never tie.
 _NO_POSITIVE = 2.0
 _NO_NEGATIVE = torch.inf
 # A row for every class has room for as many anchors as the largest class has. It spares looking
@@ -28,8 +30,8 @@ class ClassLevelLabels(NamedTuple):
 
     Attributes
     ----------
-    classes : Tensor of int64, shape (n_targets, n_anchor_classes, n_samples)
-        The classes whose samples are anchors, said once for every sample.
+    rows : Tensor of int64, shape (n_targets, n_anchor_classes)
+        The classes whose samples are anchors, as rows of those of all targets.
     beyond_members : Tensor of shape (n_targets, n_anchor_classes, n_samples)
         0 for the samples of each of them, more for others.
     beyond_negatives : Tensor of shape (n_targets, n_anchor_classes, n_samples)
@@ -53,7 +55,7 @@ class ClassLevelLabels(NamedTuple):
         Room for the hardest negatives of a class.
     """
 
-    classes: Tensor
+    rows: Tensor
     beyond_members: Tensor
     beyond_negatives: Tensor
     weight: Tensor
@@ -67,7 +69,12 @@ class ClassLevelLabels(NamedTuple):
 
     @classmethod
     def from_profile(
-        cls, profile: Profile, kappa: int | None, scale: Tensor, collapse: bool
+        cls,
+        profile: Profile,
+        kappa: int | None,
+        scale: Tensor,
+        collapse: bool,
+        layout: ColumnLayout,
     ) -> ClassLevelLabels:
         """Settle all that a profile settles.
 
@@ -82,6 +89,8 @@ class ClassLevelLabels(NamedTuple):
         collapse : bool
             Whether one anchor may stand for all that are easier than the hard positives: the
             relative comparison does not tell them apart.
+        layout : ColumnLayout
+            The targets' classes.
         """
         n_samples = profile.codes.shape[1]
         kappa = n_samples if kappa is None else min(kappa, n_samples)
@@ -111,9 +120,11 @@ class ClassLevelLabels(NamedTuple):
         is_member = profile.codes[:, None] == profile.classes[..., None]
         is_member &= (profile.size > 0)[..., None]
         is_negative = (profile.codes >= 0)[:, None] & ~is_member
+        ahead = torch.arange(1, n_samples + 1, device=rank.device) * _NO_POSITIVE
+        first = torch.arange(len(size), device=rank.device) % layout.n_targets * layout.widest
         return cls(
-            classes=profile.classes[..., None].expand(-1, -1, n_samples),
-            beyond_members=torch.where(is_member, 0.0, _NO_POSITIVE),
+            rows=profile.classes + first[:, None],
+            beyond_members=torch.where(is_member, 0.0, ahead),
             beyond_negatives=torch.where(is_negative, 0.0, _NO_NEGATIVE),
             weight=is_positive * weight[..., None],
             n_negatives=n_negatives,
@@ -154,8 +165,8 @@ def rectify_class_level(
     """
     n_positives = labels.weight.shape[3]
     # Hard samples once for every class, then handed to its anchors.
-    members = labels.beyond_members.to(p.dtype) + p
-    negatives = labels.beyond_negatives.to(p.dtype) - p
+    members = labels.beyond_members + p
+    negatives = labels.beyond_negatives - p
     hard_members = members.topk(labels.n_members, dim=2, largest=False)
     hard_negatives = negatives.topk(labels.most_negatives, dim=2, largest=False)
     anchor = hardest = hard_members.values
@@ -199,7 +210,7 @@ def _of_anchors(of_classes: Tensor, labels: ClassLevelLabels) -> Tensor:
 
 def _of_classes(of_anchors: Tensor, labels: ClassLevelLabels) -> Tensor:
     """Add the rows of anchors up for their classes, (n_targets, n_anchor_classes, ...)."""
-    n_targets, n_classes, _ = labels.classes.shape
+    n_targets, n_classes = labels.rows.shape
     width = of_anchors.shape[2]
     sums = of_anchors.new_zeros(n_targets, n_classes, width)
     return sums.scatter_add_(1, labels.group.expand(-1, -1, width), of_anchors)
@@ -226,13 +237,11 @@ def _share_among_ties(
     n_alike : Tensor of int64, shape (n_targets, n_anchor_classes)
         How many anchors the easiest one stands for.
     """
-    stands_for_several = n_alike > 1
     # In ascending order, the last but one is among those that tie.
-    near = (hardest[..., -1] == hardest[..., -2]).logical_and_(stands_for_several)
-    if reads_are_free(near) and not near.any():
+    if reads_are_free(hardest) and not (hardest[..., -1] == hardest[..., -2]).any():
         return
     easiest = hardest[..., -1:]
-    ties = (hardest[..., :-1] == easiest) & stands_for_several[..., None]
+    ties = (hardest[..., :-1] == easiest) & (n_alike > 1)[..., None]
     n_ties = ties.sum(2, keepdim=True)
     tied = (members == easiest) & (n_ties > 0)
     total = torch.where(n_ties > 0, by_member[..., -1:], 0)

@@ -111,9 +111,9 @@ def relative_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:
     Tangent
         The mean over all triplets of a target, 0 where there is none.
     """
-    threshold = pairs.positive + margin
-    if pairs.shift is not None:
-        threshold -= pairs.shift[..., None]
+    # The smaller tensor takes the margin.
+    ahead = margin if pairs.shift is None else margin - pairs.shift[..., None]
+    threshold = pairs.positive + ahead
     reach = torch.searchsorted(pairs.negative, threshold.flatten(2))
     by_positive = reach.view_as(threshold) * pairs.weight
     pull = by_positive.sum(3)
@@ -121,7 +121,8 @@ def relative_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:
     short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
     short = short.scatter_add_(2, reach, pairs.weight.flatten(2)).cumsum(2)
     by_negative = short[..., :-1] - short[..., -1:]
-    return Tangent((margin * pull[..., None]).sum((1, 2, 3)), by_positive, by_negative, pull)
+    intercept = pull.sum((1, 2)).mul_(margin if isinstance(margin, float) else margin.flatten())
+    return Tangent(intercept, by_positive, by_negative, pull)
 
 
 def absolute_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:

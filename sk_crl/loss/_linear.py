@@ -76,16 +76,20 @@ class _Attached(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, *gradients_and_tensors: Tensor) -> Tensor:
-        ctx.save_for_backward(*gradients_and_tensors)
+        half = len(gradients_and_tensors) // 2
+        ctx.gradients = gradients_and_tensors[:half]  # may be inference tensors: cannot be saved
+        ctx.save_for_backward(*gradients_and_tensors[half:])
         return value.clone()
 
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
-        half = len(ctx.saved_tensors) // 2
-        gradients, tensors = ctx.saved_tensors[:half], ctx.saved_tensors[half:]
         factor = factor[:, None, None] if factor.ndim else factor
-        pairs = zip(gradients, tensors, strict=True)
-        return (None, *(None for _ in gradients), *(_Once.apply(factor, *p) for p in pairs))
+        pairs = list(zip(ctx.gradients, ctx.saved_tensors, strict=True))
+        if torch.is_grad_enabled():  # with create_graph=True
+            by_tensors = [_Once.apply(factor, gradient, tensor) for gradient, tensor in pairs]
+        else:
+            by_tensors = [factor * gradient for gradient, _ in pairs]
+        return (None, *(None for _ in pairs), *by_tensors)
 
 
 class _Once(torch.autograd.Function):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -302,8 +303,12 @@ class ClassRectificationLoss(Criterion):
         targets = check_targets(targets, len(scores), self.layout)
         if not len(scores):
             return scores.sum()
-        (labels,) = self._prepared(targets, sample_weight, len(scores), scores.dtype)
-        return self.compute(scores, labels, features)
+        # Without the book-keeping of autograd, where no graph runs through the loss.
+        compiles, by_scores = torch.compiler.is_compiling(), not self.needs_features
+        with torch.inference_mode() if by_scores and not compiles else nullcontext():
+            (labels,) = self._prepared(targets, sample_weight, len(scores), scores.dtype)
+            linear = self.linearize(scores, labels, features)
+        return linear.attached()
 
     def n_prepared(self, batch_size: int) -> int:
         """Bound the numbers that `prepare` makes of a batch.
@@ -483,11 +488,11 @@ class ClassRectificationLoss(Criterion):
         is_shared = not self.tau or self.rectify == "adjusted"
         q = p if is_shared else raw.softmax(1)
         term, by_log_q = self.rectification.at_class_level(q, labels.rectified, self.layout)
-        rectified = (labels.rectified.classes, by_log_q)
+        rows = (labels.rectified.rows, by_log_q)
         if is_shared:
-            gradient = through_softmax(p, (codes, by_label), rectified)
+            gradient = through_softmax(p, (codes, by_label), rows)
         else:
-            gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rectified)
+            gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rows=rows)
         return value + term.sum(), gradient
 
 

@@ -94,7 +94,7 @@ class Rectification:
         if self.level == "instance":
             return InstanceLevelLabels.from_profile(profile, scale)
         collapse = self.comparison == "relative"
-        return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse)
+        return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse, layout)
 
     def n_prepared(self, batch_size: int, layout: ColumnLayout) -> int:
         """Bound the numbers that `prepare` makes of a batch, to the order of magnitude."""
@@ -121,10 +121,11 @@ class Rectification:
         loss : Tensor of shape (n_targets,)
             The loss.
         by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
-            Its derivatives by those of the anchor classes, ``labels.classes``.
+            Its derivatives by those of the anchor classes, ``labels.rows``.
         """
         compare = self._comparison(layout, p)
-        return rectify_class_level(p.gather(1, labels.classes), labels, compare)
+        rows = p.flatten(0, 1).index_select(0, labels.rows.flatten())
+        return rectify_class_level(rows.view(len(p), -1, p.shape[2]), labels, compare)
 
     def at_instance_level(
         self, distances: Tensor, labels: InstanceLevelLabels, layout: ColumnLayout
@@ -249,14 +250,18 @@ def class_rectification(
         tensor = by_class(pad_scores(scores, layout))
         p = tensor.detach().softmax(1)
         value, by_log_p = rectification.at_class_level(p, labels, layout)
-        gradient = through_softmax(p, (labels.classes, by_log_p))
+        gradient = through_softmax(p, rows=(labels.rows, by_log_p))
     else:
         tensor = (scores if features is None else features).sum().expand(layout.n_targets, 1, 1)
         value, gradient = tensor.new_zeros(layout.n_targets), torch.zeros_like(tensor)
     return Linearization(value, (tensor,), (gradient,)).attached()
 
 
-def through_softmax(p: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
+def through_softmax(
+    p: Tensor,
+    labelled: tuple[Tensor, Tensor] | None = None,
+    rows: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
     """Turn derivatives by some log-probabilities into those by all scores.
 
     With ``log p_k = s_k - log sum exp s`` a derivative ``b_k`` by ``log p_k`` is ``b_k`` by
@@ -266,15 +271,22 @@ def through_softmax(p: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
     ----------
     p : Tensor of shape (n_targets, n_classes, n_samples)
         Softmax probabilities.
-    *parts : tuple of Tensor of int64, Tensor of shape (n_targets, n_some, n_samples)
-        Classes, and the derivatives by the logarithms of their probabilities.
+    labelled : Tensor of int64, Tensor of shape (n_targets, 1, n_samples), optional
+        A class for every sample, and the derivatives by the logarithms of their probabilities.
+    rows : Tensor of int64, Tensor of shape (n_targets, n_some, n_samples), optional
+        Classes, (n_targets, n_some), as rows of those of all targets, and the derivatives by the
+        logarithms of their probabilities.
 
     Returns
     -------
     Tensor of shape (n_targets, n_classes, n_samples)
     """
-    totals = (by if by.shape[1] == 1 else by.sum(1, keepdim=True) for _, by in parts)
+    totals = [labelled[1]] if labelled else []
+    if rows:
+        totals.append(rows[1].sum(1, keepdim=True))
     gradient = p * reduce(torch.add, totals).neg()
-    for classes, by in parts:
-        gradient.scatter_add_(1, classes, by)
+    if labelled:
+        gradient.scatter_add_(1, *labelled)
+    if rows:
+        gradient.flatten(0, 1).index_add_(0, rows[0].flatten(), rows[1].flatten(0, 1))
     return gradient
