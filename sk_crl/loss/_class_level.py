@@ -112,13 +112,13 @@ class ClassLevelLabels(NamedTuple):
         # One more than kappa, for the anchor itself must go: or the easiest of them where the
         # anchor is not among them.
         hard = torch.arange(min(n_members, kappa + 1), device=rank.device)
-        is_positive = (hard < size[..., None]) & (rank < size)[..., None]
-        is_positive &= hard != rank.clamp(max=kappa)[..., None]
-        weight = (scale / profile.n_triplets.clamp(min=1))[:, None, None]
+        weight = (scale / profile.n_triplets.clamp(min=1))[:, None, None] * (rank < size)
         if alike is not None:
             weight = weight * alike[..., None].masked_fill(rank < kappa, 1)
+        # A product of numbers takes half the time of one with booleans.
+        is_there = (hard < size).to(weight.dtype)[..., None, :]
+        is_other = (hard != rank.clamp(max=kappa)[..., None]).to(weight.dtype)
         is_member = profile.codes[:, None] == profile.classes[..., None]
-        is_member &= (profile.size > 0)[..., None]
         is_negative = (profile.codes >= 0)[:, None] & ~is_member
         ahead = torch.arange(1, n_samples + 1, device=rank.device) * _NO_POSITIVE
         first = torch.arange(len(size), device=rank.device) % layout.n_targets * layout.widest
@@ -126,7 +126,7 @@ class ClassLevelLabels(NamedTuple):
             rows=profile.classes + first[:, None],
             beyond_members=torch.where(is_member, 0.0, ahead),
             beyond_negatives=torch.where(is_negative, 0.0, _NO_NEGATIVE),
-            weight=is_positive * weight[..., None],
+            weight=(weight[..., None] * is_other).mul_(is_there),
             n_negatives=n_negatives,
             group=group,
             place=place,

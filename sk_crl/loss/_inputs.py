@@ -74,7 +74,7 @@ def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
         return
     # Two numbers tell, mostly.
     low, high = codes.aminmax()
-    if low >= -1 and high < min(layout.n_classes):
+    if int(low) >= -1 and int(high) < min(layout.n_classes):
         return
     limits = torch.tensor(layout.n_classes)
     strange = (codes < -1) | (codes >= limits)

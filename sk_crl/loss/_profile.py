@@ -128,17 +128,16 @@ def profile_labels(
     Profile
     """
     n_targets, n_samples = codes.shape
-    # Missing labels are counted in a column of their own, the last.
+    # Missing labels are counted in a column of their own, the first.
     counts = codes.new_zeros(n_targets, n_classes + 1)
-    counts.scatter_add_(1, torch.where(codes < 0, n_classes, codes), torch.ones_like(codes))
-    counts = counts[:, :-1]
+    counts = counts.scatter_add_(1, codes + 1, torch.ones_like(codes))[:, 1:]
     rectified = counts >= 2 if scope == "all" else minority_classes(counts, rho)
 
     sizes = counts * rectified
     most = most_anchors(n_samples, rho, scope)
     n_anchor_classes = min(n_classes, most // 2)
     if reads_are_free(codes):
-        n_anchor_classes = int((sizes > 0).sum(1).max())
+        n_anchor_classes = int(sizes.count_nonzero(1).max())
     size, classes = sizes.topk(n_anchor_classes, dim=1)
     n_others = (counts.sum(1, keepdim=True) - size) * (size > 0)
     n_positives, n_negatives = (n.clamp(0, kappa) for n in (size - 1, n_others))
