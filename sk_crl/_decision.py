@@ -11,6 +11,16 @@ from torch import Tensor
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 
+# Along rows shorter than this PyTorch's softmax goes number by number.
+_SHORT_ROW = 16
+
+
+def probabilities(scores: Tensor) -> Tensor:
+    """Compute the softmax of every row, (n_samples, n_classes); of few classes column by column."""
+    if scores.shape[1] < _SHORT_ROW:
+        return scores.t().softmax(0).t().contiguous()
+    return scores.softmax(1)
+
 
 @dataclass(frozen=True)
 class Decision:
