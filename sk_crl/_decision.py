@@ -11,7 +11,7 @@ from torch import Tensor
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 
-# Along rows shorter than this PyTorch's softmax goes number by number.
+# Along rows shorter than this, in classes, the softmax of PyTorch goes number by number.
 _SHORT_ROW = 16
 
 
