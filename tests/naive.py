@@ -63,20 +63,28 @@ def members_and_others(codes, c):
     return members, others
 
 
-def class_level(p, codes, classes, kappa):
+def easy_ones(members, p_c, anchors, kappa):
+    """The anchors of a class: all, or the kappa likeliest members, at most half (Wang et al.)."""
+    if anchors == "all":
+        return members
+    n_easy = min(len(members) // 2, inf if kappa is None else kappa)
+    return sorted(members, key=p_c.__getitem__)[len(members) - n_easy :]
+
+
+def class_level(p, codes, classes, kappa, anchors):
     """Eq. 4, 5 and 10: hard samples by their probability of the anchor's class."""
-    anchors = []
+    mined = []
     for c in classes:
         members, others = members_and_others(codes, c)
         p_c = [row[c] for row in p]
         lowest_first = sorted(members, key=p_c.__getitem__)
         negatives = sorted(others, key=p_c.__getitem__, reverse=True)[:kappa]
-        for a in members:
+        for a in easy_ones(members, p_c, anchors, kappa):
             positives = [i for i in lowest_first if i != a][:kappa]
             to_positives = [abs(p_c[a] - p_c[i]) for i in positives]
             to_negatives = [p_c[a] - p_c[i] for i in negatives]
-            anchors.append(Anchor(to_positives, to_negatives))
-    return anchors
+            mined.append(Anchor(to_positives, to_negatives))
+    return mined
 
 
 def euclidean(f, g):
@@ -84,17 +92,17 @@ def euclidean(f, g):
     return torch.linalg.vector_norm(f - g)
 
 
-def instance_level(f, codes, classes, kappa):
+def instance_level(f, p, codes, classes, kappa, anchors):
     """Eq. 6, 7 and 11: hard samples by their distance to the anchor in feature space."""
-    anchors = []
+    mined = []
     for c in classes:
         members, others = members_and_others(codes, c)
-        for a in members:
+        for a in easy_ones(members, [row[c] for row in p], anchors, kappa):
             to_positives = [euclidean(f[a], f[i]) for i in members if i != a]
             to_negatives = [euclidean(f[a], f[i]) for i in others]
             farthest, nearest = sorted(to_positives, reverse=True), sorted(to_negatives)
-            anchors.append(Anchor(farthest[:kappa], nearest[:kappa]))
-    return anchors
+            mined.append(Anchor(farthest[:kappa], nearest[:kappa]))
+    return mined
 
 
 def relative(anchors, margin):
@@ -175,26 +183,28 @@ def one_target(
     comparison="relative",
     margin=None,
     scope="minority",
+    anchors="all",
     normalize=True,
     bins=100,
 ):
     """The rectification loss of one target: Eq. 9, 13 or 16."""
     n_classes = scores.shape[1]
     classes = rectified_classes(codes, n_classes, rho, scope)
+    p = softmax(scores)
     if level == "class":
-        anchors = class_level(softmax(scores), codes, classes, kappa)
+        mined = class_level(p, codes, classes, kappa, anchors)
         low, high = -1.0, 1.0
     else:
         f = [row / row.norm() if normalize else row for row in features]
-        anchors = instance_level(f, codes, classes, kappa)
+        mined = instance_level(f, p, codes, classes, kappa, anchors)
         low, high = 0.0, 2.0
     if margin is None:
         margin = default_margin(level, comparison, normalize, n_classes)
     if comparison == "relative":
-        return relative(anchors, margin)
+        return relative(mined, margin)
     if comparison == "absolute":
-        return absolute(anchors, margin)
-    return distribution(anchors, low, high, bins)
+        return absolute(mined, margin)
+    return distribution(mined, low, high, bins)
 
 
 def class_rectification(scores, targets, n_classes=None, features=None, **options):

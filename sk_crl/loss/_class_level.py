@@ -42,9 +42,9 @@ class ClassLevelLabels(NamedTuple):
         Number of each row's hard negatives.
     group : Tensor of int64, shape (n_targets, n_rows, 1), or None
         Which of the anchor classes each anchor is of; None where rows are anchor classes.
-    place : Tensor of int64, shape (n_targets, n_rows), or None
+    place : Tensor of int64, shape (n_targets, n_rows, n_anchors), or None
         Where each anchor stands among the hardest members of all anchor classes, flattened; None
-        where rows are anchor classes.
+        where each row has the hardest members of its class, in their order.
     n_alike : Tensor of int64, shape (n_targets, n_anchor_classes), or None
         How many anchors the easiest one stands for; None where each stands for itself.
     scale : Tensor of shape (n_targets, 1, 1, 1)
@@ -88,7 +88,7 @@ class ClassLevelLabels(NamedTuple):
             What to multiply each target's loss by.
         collapse : bool
             Whether one anchor may stand for all that are easier than the hard positives: the
-            relative comparison does not tell them apart.
+            relative comparison does not tell them apart. Not for easy anchors, few as they are.
         layout : ColumnLayout
             The targets' classes.
         """
@@ -98,16 +98,22 @@ class ClassLevelLabels(NamedTuple):
         if collapse:
             n_members = min(kappa + 1, largest)
         n_alike = (profile.size - kappa).clamp(min=1) if n_members < largest else None
-        rank = torch.arange(n_members, device=profile.size.device)
+        n_classes = profile.size.shape[1]
+        n_ranks = min(kappa, largest // 2) if profile.easy else n_members
+        rank = torch.arange(n_ranks, device=profile.size.device)
         size, n_negatives, alike = profile.size[..., None], profile.n_negatives, n_alike
         group = place = None
-        if profile.size.shape[1] * n_members > _SPARE_ROOM * profile.n_places(n_members):
-            places = Places.from_profile(profile, n_members)
+        if n_classes * n_ranks > _SPARE_ROOM * profile.n_places(n_ranks):
+            places = Places.from_profile(profile, n_ranks)
             rank, size, group = places.rank[..., None], places.size[..., None], places.group
-            place = group * n_members + places.rank.clamp(max=n_members - 1)
+            place = group[..., None] * n_members + rank.clamp(max=n_members - 1)
             n_negatives = n_negatives.gather(1, group) * (places.size > 0)
             alike = None if n_alike is None else n_alike.gather(1, group)
             group = group[..., None]
+        elif profile.easy:
+            rank = rank + (profile.size - profile.n_anchors)[..., None]
+            of_class = torch.arange(n_classes, device=rank.device)[:, None]
+            place = of_class * n_members + rank.clamp(max=n_members - 1)
 
         # One more than kappa, for the anchor itself must go: or the easiest of them where the
         # anchor is not among them.
@@ -173,7 +179,8 @@ def rectify_class_level(
     positive = hardest[..., None, :n_positives]
     negative = hard_negatives.values
     if labels.place is not None:
-        anchor = hardest.flatten(1).gather(1, labels.place)[..., None]
+        anchor = hardest.flatten(1).gather(1, labels.place.flatten(1)).view_as(labels.place)
+    if labels.group is not None:
         positive = _of_anchors(hardest[..., :n_positives], labels)[:, :, None]
         negative = _of_anchors(negative, labels)
     p_beyond = positive - anchor[..., None]
@@ -188,7 +195,8 @@ def rectify_class_level(
     by_member = by_anchor
     if labels.place is not None:
         by_member = torch.zeros_like(hardest)
-        by_member.flatten(1).scatter_add_(1, labels.place, by_anchor[..., 0])
+        by_member.flatten(1).scatter_add_(1, labels.place.flatten(1), by_anchor.flatten(1))
+    if labels.group is not None:
         by_positive = _of_classes(by_positive, labels)
         by_negative = _of_classes(by_negative, labels)
     gradient = torch.zeros_like(p)

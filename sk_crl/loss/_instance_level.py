@@ -20,8 +20,8 @@ class InstanceLevelLabels(NamedTuple):
     ----------
     codes : Tensor of int64, shape (n_targets, n_samples)
         The class of each sample, -1 where it is missing.
-    anchors : Tensor of int64, shape (n_targets, n_places)
-        The anchors; any sample in a place that none fills.
+    anchors : Tensor of int64, shape (n_targets, n_places), or None
+        The anchors; any sample in a place that none fills. None until `choose_anchors`.
     is_anchor : Tensor of bool, shape (n_targets, n_places)
         Whether an anchor fills the place.
     n_negatives : Tensor of int64, shape (n_targets, n_places)
@@ -30,14 +30,24 @@ class InstanceLevelLabels(NamedTuple):
         Weight of each triplet: the target's scale over the number of its triplets.
     scale : Tensor of shape (n_targets, 1, 1, 1)
         What each target's loss is multiplied by.
+    n_members : int
+        Room for the samples of a class.
+    group : Tensor of int64, shape (n_targets, n_samples), or None
+        Which of the anchor classes each sample is of, their number for others; None where anchors
+        do not depend on probabilities.
+    place : Tensor of int64, shape (n_targets, n_places), or None
+        Where each anchor stands among the samples by group and, in a group, the easiest last.
     """
 
     codes: Tensor
-    anchors: Tensor
+    anchors: Tensor | None
     is_anchor: Tensor
     n_negatives: Tensor
     weight: Tensor
     scale: Tensor
+    n_members: int
+    group: Tensor | None
+    place: Tensor | None
 
     @classmethod
     def from_profile(cls, profile: Profile, scale: Tensor) -> InstanceLevelLabels:
@@ -49,14 +59,41 @@ class InstanceLevelLabels(NamedTuple):
         # Anchors by their group, the others behind them.
         n_groups = profile.classes.shape[1]
         group = torch.where(is_member.any(1), is_member.byte().argmax(1), n_groups)
+        n_places, n_samples = places.group.shape[1], group.shape[1]
+        anchors = place = None
+        if profile.easy:
+            first = (profile.size.cumsum(1) - profile.size).gather(1, places.group)
+            place = (first + places.rank).clamp(max=n_samples - 1)
+        else:
+            anchors = group.argsort(dim=1, stable=True)[:, :n_places]
         return cls(
             codes=profile.codes,
-            anchors=group.argsort(dim=1, stable=True)[:, : places.group.shape[1]],
+            anchors=anchors,
             is_anchor=is_anchor,
             n_negatives=profile.n_negatives.gather(1, places.group) * is_anchor,
             weight=(scale / profile.n_triplets.clamp(min=1))[:, None, None, None],
             scale=scale[:, None, None, None],
+            n_members=profile.largest() if profile.easy else n_places,
+            group=group if profile.easy else None,
+            place=place,
         )
+
+    def choose_anchors(self, p: Tensor) -> InstanceLevelLabels:
+        """Make the easiest samples of each class its anchors, of equal ones the last.
+
+        Parameters
+        ----------
+        p : Tensor of shape (n_targets, widest, n_samples)
+            Softmax probabilities, by which samples are easy.
+
+        Returns
+        -------
+        InstanceLevelLabels
+        """
+        own = p.gather(1, self.codes.clamp(min=0)[:, None])[:, 0]
+        order = own.argsort(dim=1, stable=True)
+        by_group = self.group.gather(1, order).argsort(dim=1, stable=True)
+        return self._replace(anchors=order.gather(1, by_group.gather(1, self.place)))
 
 
 def feature_distances(features: Tensor, anchors: Tensor, normalize: bool) -> Tensor:
@@ -115,7 +152,7 @@ def rectify_instance_level(
     by_distance : Tensor of shape (n_targets, n_places, n_samples)
         Its derivatives by the distances.
     """
-    n_places, n_samples = distances.shape[1:]
+    n_samples = distances.shape[2]
     kappa = n_samples if kappa is None else kappa
     is_anchor = labels.is_anchor[..., None]
     is_same = labels.codes.gather(1, labels.anchors)[..., None] == labels.codes[:, None]
@@ -124,7 +161,7 @@ def rectify_instance_level(
     is_negative = ~is_same & (labels.codes >= 0)[:, None] & is_anchor
 
     hard_positives = distances.masked_fill(~is_positive, -torch.inf).topk(
-        min(kappa, n_places), dim=2
+        min(kappa, labels.n_members), dim=2
     )
     hard_negatives = distances.masked_fill(~is_negative, torch.inf).topk(
         min(kappa, n_samples), dim=2, largest=False

@@ -59,7 +59,7 @@ class ClassRectificationLoss(Criterion):
         ``"cosine"`` multiplies it by :math:`(\cos(\pi l / L) + 1) / 2` in epoch l of L (Wang et
         al.: *Dynamic Curriculum Learning*, ICCV 2019), and cross-entropy weighs the rest.
     kappa : int or None, default=25
-        Hard positives and hard negatives per anchor; this and the next seven as in
+        Hard positives and hard negatives per anchor; this and the next eight as in
         `class_rectification`.
     rho : float, default=0.5
         Share of the batch that minority classes hold together at most.
@@ -71,6 +71,9 @@ class ClassRectificationLoss(Criterion):
         Margin of the relative and absolute comparison; the paper's by default.
     scope : {"minority", "all"}, default="minority"
         Classes whose samples are anchors.
+    anchors : {"all", "easy"}, default="all"
+        Samples of these classes that are anchors: all, or only those with the highest predicted
+        probability of their class.
     normalize : bool, default=True
         Scale features to unit length at instance level.
     bins : int, default=100
@@ -82,7 +85,8 @@ class ClassRectificationLoss(Criterion):
         leaves the scores themselves to predict as under a uniform prior when tau is 1.
     rectify : {"unadjusted", "adjusted"}, default="unadjusted"
         Probabilities that are rectified at class level: the softmax of the scores, or of the
-        adjusted scores, the posterior under the training prior.
+        adjusted scores, the posterior under the training prior. At either level, easy anchors are
+        easy by these.
 
     Attributes
     ----------
@@ -138,6 +142,7 @@ class ClassRectificationLoss(Criterion):
         comparison: str = "relative",
         margin: float | None = None,
         scope: str = "minority",
+        anchors: str = "all",
         normalize: bool = True,
         bins: int = 100,
         class_weight: Sequence[float] | Sequence[Sequence[float]] | None = None,
@@ -150,7 +155,7 @@ class ClassRectificationLoss(Criterion):
         check_choice("rectify", rectify, RECTIFY)
         check_choice("alpha_decay", alpha_decay, ALPHA_DECAYS)
         self.rectification = Rectification(
-            kappa, rho, level, comparison, margin, scope, normalize, bins
+            kappa, rho, level, comparison, margin, scope, anchors, normalize, bins
         )
         distributions = _distributions(class_counts)
         self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
@@ -448,10 +453,14 @@ class ClassRectificationLoss(Criterion):
         if self.needs_features:
             features = check_features(features, len(scores), layout)
         with torch.no_grad():
-            value, gradient = self._by_scores(by_class(pad_scores(scores, layout)), labels)
+            raw = by_class(pad_scores(scores, layout))
+            value, gradient = self._by_scores(raw, labels)
             gradient = layout.unpad(gradient.permute(2, 0, 1))
         tensors, gradients = (scores,), (gradient,)
         if isinstance(rectified, InstanceLevelLabels):
+            if self.rectification.anchors == "easy":
+                told = raw + self._adjustment[..., None] if self.rectify == "adjusted" else raw
+                rectified = rectified.choose_anchors(told.softmax(1))
             distances = feature_distances(features, rectified.anchors, self.rectification.normalize)
             term, by_distance = self.rectification.at_instance_level(distances, rectified, layout)
             value = value + term.sum()

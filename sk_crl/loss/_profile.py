@@ -79,18 +79,24 @@ class Profile(NamedTuple):
         Number of samples of each, 0 where a target has fewer anchor classes.
     n_negatives : Tensor of int64, shape (n_targets, n_anchor_classes)
         Number of their hard negatives.
+    n_anchors : Tensor of int64, shape (n_targets, n_anchor_classes)
+        Number of their samples that are anchors.
     n_triplets : Tensor of int64, shape (n_targets,)
         Number of triplets of all anchors together.
     most_anchors : int
-        How many anchors a target can have.
+        How many samples a target's anchor classes can have together.
+    easy : bool
+        Whether only the easiest samples are anchors, at most half of a class.
     """
 
     codes: Tensor
     classes: Tensor
     size: Tensor
     n_negatives: Tensor
+    n_anchors: Tensor
     n_triplets: Tensor
     most_anchors: int
+    easy: bool
 
     def largest(self) -> int:
         """Bound the samples of an anchor class; on a CPU count the largest."""
@@ -99,14 +105,13 @@ class Profile(NamedTuple):
     def n_places(self, most_per_class: int | None = None) -> int:
         """Bound the anchors of a target, at most so many of each class; on a CPU count the most."""
         if reads_are_free(self.size):
-            return int(self.size.clamp(0, most_per_class).sum(1).max())
-        if most_per_class is None:
-            return self.most_anchors
-        return min(self.most_anchors, self.size.shape[1] * most_per_class)
+            return int(self.n_anchors.clamp(0, most_per_class).sum(1).max())
+        most = self.most_anchors // 2 if self.easy else self.most_anchors
+        return most if most_per_class is None else min(most, self.size.shape[1] * most_per_class)
 
 
 def profile_labels(
-    codes: Tensor, n_classes: int, rho: float, scope: str, kappa: int | None
+    codes: Tensor, n_classes: int, rho: float, scope: str, anchors: str, kappa: int | None
 ) -> Profile:
     """Profile the labels of a batch, or of many batches of one size as further targets.
 
@@ -120,6 +125,9 @@ def profile_labels(
         Share of the batch that minority classes may hold (Eq. 3).
     scope : {"minority", "all"}
         Rectify the minority classes, or all classes with two samples or more (Table 12).
+    anchors : {"all", "easy"}
+        Which samples of a rectified class are anchors: all, or the `kappa` easiest and at most
+        half of them.
     kappa : int or None
         Hard samples of each kind, None for all.
 
@@ -141,13 +149,17 @@ def profile_labels(
     size, classes = sizes.topk(n_anchor_classes, dim=1)
     n_others = (counts.sum(1, keepdim=True) - size) * (size > 0)
     n_positives, n_negatives = (n.clamp(0, kappa) for n in (size - 1, n_others))
+    easy = anchors == "easy"
+    n_anchors = (size // 2).clamp(0, kappa) if easy else size
     return Profile(
         codes=codes,
         classes=classes,
         size=size,
         n_negatives=n_negatives,
-        n_triplets=(size * n_positives * n_negatives).sum(1),
+        n_anchors=n_anchors,
+        n_triplets=(n_anchors * n_positives * n_negatives).sum(1),
         most_anchors=most,
+        easy=easy,
     )
 
 
@@ -161,7 +173,7 @@ class Places(NamedTuple):
     group : Tensor of int64, shape (n_targets, n_places)
         Which of the target's anchor classes the anchor in each place is of.
     rank : Tensor of int64, shape (n_targets, n_places)
-        How many anchors of its class stand before it.
+        How many samples of its class stand before it, where the easiest are the last.
     size : Tensor of int64, shape (n_targets, n_places)
         Number of samples of its class, 0 in a place that no anchor fills.
     """
@@ -173,13 +185,15 @@ class Places(NamedTuple):
     @classmethod
     def from_profile(cls, profile: Profile, most_per_class: int | None = None) -> Places:
         """Line anchors up, at most so many of each class."""
-        size = profile.size.clamp(0, most_per_class)
-        ends = size.cumsum(1)
-        places = torch.arange(profile.n_places(most_per_class), device=size.device)
-        places = places.expand(len(size), -1).contiguous()
-        group = torch.searchsorted(ends, places, right=True).clamp(max=size.shape[1] - 1)
+        n_anchors = profile.n_anchors.clamp(0, most_per_class)
+        ends = n_anchors.cumsum(1)
+        places = torch.arange(profile.n_places(most_per_class), device=ends.device)
+        places = places.expand(len(ends), -1).contiguous()
+        group = torch.searchsorted(ends, places, right=True).clamp(max=ends.shape[1] - 1)
+        # Easy anchors are the last of their class.
+        before = ends - (profile.size if profile.easy else n_anchors)
         return cls(
             group=group,
-            rank=places - (ends - size).gather(1, group),
+            rank=places - before.gather(1, group),
             size=profile.size.gather(1, group).masked_fill(places >= ends[:, -1:], 0),
         )

@@ -32,6 +32,7 @@ from sk_crl.loss._profile import most_anchors, profile_labels
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
+ANCHORS = ("all", "easy")
 
 RectifiedLabels = ClassLevelLabels | InstanceLevelLabels
 
@@ -49,6 +50,7 @@ class Rectification:
     comparison: str = "relative"
     margin: float | None = None
     scope: str = "minority"
+    anchors: str = "all"
     normalize: bool = True
     bins: int = 100
 
@@ -56,6 +58,7 @@ class Rectification:
         check_choice("level", self.level, LEVELS)
         check_choice("comparison", self.comparison, COMPARISONS)
         check_choice("scope", self.scope, SCOPES)
+        check_choice("anchors", self.anchors, ANCHORS)
         if self.kappa is not None:
             check_integer("kappa", self.kappa, 1, "or None for no mining")
         check_real("rho", self.rho, 0, 1, "(]")
@@ -88,12 +91,14 @@ class Rectification:
         ClassLevelLabels, InstanceLevelLabels or None
             None where there are no anchors.
         """
-        profile = profile_labels(codes, layout.widest, self.rho, self.scope, self.kappa)
+        profile = profile_labels(
+            codes, layout.widest, self.rho, self.scope, self.anchors, self.kappa
+        )
         if not profile.classes.shape[1]:
             return None
         if self.level == "instance":
             return InstanceLevelLabels.from_profile(profile, scale)
-        collapse = self.comparison == "relative"
+        collapse = self.comparison == "relative" and self.anchors == "all"
         return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse, layout)
 
     def n_prepared(self, batch_size: int, layout: ColumnLayout) -> int:
@@ -177,6 +182,7 @@ def class_rectification(
     comparison: str = "relative",
     margin: float | None = None,
     scope: str = "minority",
+    anchors: str = "all",
     normalize: bool = True,
     bins: int = 100,
 ) -> Tensor:
@@ -213,6 +219,13 @@ def class_rectification(
     scope : {"minority", "all"}, default="minority"
         Classes whose samples are anchors: minority classes or all (Table 12), each with two
         samples or more in the batch.
+    anchors : {"all", "easy"}, default="all"
+        Samples of those classes that are anchors: all (Eq. 9), or only the easy ones (Wang et al.:
+        *Dynamic Curriculum Learning for Imbalanced Data Classification*, 2019), because a hard
+        anchor pulls positives over to its own, wrong side. Easy are, at either level, the `kappa`
+        samples with the highest predicted probability of their class (of equal ones the last at
+        instance level), but at most half of the class, which is also what None leaves. This count
+        is ours: in a batch a minority class seldom has more than `kappa` samples.
     normalize : bool, default=True
         Scale features to unit length at instance level.
     bins : int, default=100
@@ -237,13 +250,18 @@ def class_rectification(
     >>> class_rectification(scores, targets)
     tensor([0.6562])
     """
-    rectification = Rectification(kappa, rho, level, comparison, margin, scope, normalize, bins)
+    rectification = Rectification(
+        kappa, rho, level, comparison, margin, scope, anchors, normalize, bins
+    )
     layout = ColumnLayout((scores.shape[-1],) if n_classes is None else tuple(n_classes))
     scores = check_scores(scores, layout)
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
     labels = rectification.prepare(codes.t(), layout, scores.new_ones(layout.n_targets))
     if isinstance(labels, InstanceLevelLabels):
+        if anchors == "easy":
+            padded = by_class(pad_scores(scores.detach(), layout))
+            labels = labels.choose_anchors(padded.softmax(1))
         tensor = feature_distances(features, labels.anchors, normalize)
         value, gradient = rectification.at_instance_level(tensor, labels, layout)
     elif isinstance(labels, ClassLevelLabels):
