@@ -53,6 +53,10 @@ class CRLClassifier(Rectifying, OneTarget):
         `sk_crl.loss.class_rectification`.
     scope : {"minority", "all"}, default="minority"
         Classes whose samples are anchors.
+    anchors : {"all", "easy"}, default="all"
+        Samples of these classes that are anchors: all, or only the easy ones, those `kappa` of a
+        batch with the highest predicted probability of their class, at most half of the class
+        (Wang et al.: *Dynamic Curriculum Learning for Imbalanced Data Classification*, 2019).
     normalize : bool, default=True
         Scale features to unit length for ``level="instance"``.
     bins : int, default=100

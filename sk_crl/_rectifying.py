@@ -35,6 +35,7 @@ class Rectifying(NetworkClassifier):
         comparison: str = "relative",
         margin: float | None = None,
         scope: str = "minority",
+        anchors: str = "all",
         normalize: bool = True,
         bins: int = 100,
         rectify: str = "unadjusted",
@@ -49,6 +50,7 @@ class Rectifying(NetworkClassifier):
         self.comparison = comparison
         self.margin = margin
         self.scope = scope
+        self.anchors = anchors
         self.normalize = normalize
         self.bins = bins
         self.rectify = rectify
@@ -76,6 +78,7 @@ class Rectifying(NetworkClassifier):
             comparison=self.comparison,
             margin=self.margin,
             scope=self.scope,
+            anchors=self.anchors,
             normalize=self.normalize,
             bins=self.bins,
             class_weight=class_weight,

@@ -110,6 +110,7 @@ BAD_PARAMETERS = [
     ({"level": None}, "level.*'class', 'instance'.*None"),
     ({"comparison": "triplet"}, "comparison.*'relative'.*'triplet'"),
     ({"scope": "some"}, "scope.*'minority', 'all'.*'some'"),
+    ({"anchors": "hard"}, "anchors.*'all', 'easy'.*'hard'"),
     ({"level": ["class"]}, "level.*'class', 'instance'"),
     (
         {"level": "instance", "comparison": "distribution", "normalize": False},

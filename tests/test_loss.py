@@ -808,6 +808,7 @@ def test_module_under_autocast():
         ({"level": "pixel"}, "class.*instance"),
         ({"comparison": "triplet"}, "relative.*absolute.*distribution"),
         ({"scope": "majority"}, "minority.*all"),
+        ({"anchors": "hard"}, "anchors.*all.*easy"),
         ({"level": "instance", "comparison": "distribution", "normalize": False}, "normalize"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, dict) else "",

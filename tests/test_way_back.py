@@ -86,6 +86,7 @@ def assert_close_fits(one, other):
         {"module__hidden_units": ()},
         {"comparison": "absolute", "kappa": 3},
         {"comparison": "distribution", "scope": "all"},
+        {"anchors": "easy", "kappa": 5},
         {"alpha": 0.0, "level": "instance"},
         {"logit_adjustment": "loss", "rectify": "adjusted"},
         {"class_weight": "balanced", "logit_adjustment": None},

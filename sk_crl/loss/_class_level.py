@@ -99,6 +99,7 @@ class ClassLevelLabels(NamedTuple):
             n_members = min(kappa + 1, largest)
         n_alike = (profile.size - kappa).clamp(min=1) if n_members < largest else None
         n_classes = profile.size.shape[1]
+        # Room for the anchors of a class.
         n_ranks = min(kappa, largest // 2) if profile.easy else n_members
         rank = torch.arange(n_ranks, device=profile.size.device)
         size, n_negatives, alike = profile.size[..., None], profile.n_negatives, n_alike
