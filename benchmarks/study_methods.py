@@ -31,11 +31,15 @@ from sk_crl import CRLClassifier
 from sk_crl.baselines import (
     LMLEClassifier,
     LogitAdjustedClassifier,
+    LossClassifier,
     OffsetTunedClassifier,
     PriorThresholdClassifier,
     ResampledClassifier,
+    RetrainedHeadClassifier,
+    TauNormalizedClassifier,
     TripletKNNClassifier,
 )
+from sk_crl.training import AtLeastPerClass
 
 PLAIN = "cross-entropy"
 ADJUSTED = "logit adjustment"
@@ -45,6 +49,9 @@ STEPS = 1000
 BATCH_SIZE = 128
 FOLDS = 3  # of methods that cross-validate inside
 LMLE_EPOCHS = (4, 20)  # a round each at least; more than its default make it worse
+
+# Balanced batches leave no imbalance to take a weight or minority classes from.
+EVEN = {"alpha": 0.5, "scope": "all"}
 
 NETWORK = {"module__hidden_units": (128, 128), "lr": 1e-3, "batch_size": BATCH_SIZE}
 
@@ -84,6 +91,24 @@ def make_methods(
         ADJUSTED: network(alpha=0.0),
         REFERENCE: network(),
         "CRL + logit adjustment in the loss": network(logit_adjustment="loss"),
+        "CRL + logit adjustment, stratified batches": network(batch_sampler="stratified"),
+        "CRL + logit adjustment, 2 of each class": network(batch_sampler=AtLeastPerClass(m=2)),
+        "CRL, balanced batches": network(batch_sampler="balanced", **EVEN),
+        "DCL": network(
+            batch_sampler="dynamic",
+            level="instance",
+            anchors="easy",
+            alpha=0.5,
+            alpha_decay="cosine",
+        ),
+        "focal loss": network(LossClassifier, loss="focal"),
+        "class-balanced loss": network(LossClassifier, loss="class_balanced"),
+        "LDAM-DRW": network(LossClassifier, loss="ldam"),
+        "balanced softmax": network(LossClassifier, loss="balanced_softmax"),
+        "classifier re-trained (cRT)": RetrainedHeadClassifier(
+            plain, max_epochs=epochs(n_rows, steps // 2)
+        ),
+        "tau-normalised": TauNormalizedClassifier(plain, cv=FOLDS),
         "class weights, balanced": network(
             alpha=0.0, logit_adjustment=None, class_weight="balanced"
         ),
