@@ -28,7 +28,7 @@ def test_python_blocks_run_in_order_and_print_what_is_shown(capsys):
     pyplot.close("all")
     assert printed[0].startswith("balanced accuracy 0.9")
     assert printed[1] == "(60, 3)\n"
-    assert "mean balanced accuracy 0.9" in printed[2]
+    assert "mean balanced accuracy 0.9" in printed[3]
     assert namespace["scores"].grad.isfinite().all()
 
 
