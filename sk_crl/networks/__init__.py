@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sk_crl.networks._augmented import Augmented
     from sk_crl.networks._branches import Branches
     from sk_crl.networks._cifarnet import CifarNet
     from sk_crl.networks._deepid2 import DeepID2
@@ -22,6 +23,7 @@ __all__ = [
     "MTCT",
     "PANDA",
     "ANet",
+    "Augmented",
     "Branches",
     "CifarNet",
     "DeepID2",
@@ -40,6 +42,7 @@ _HOME = {
     "MTCT": "sk_crl.networks._nin",
     "PANDA": "sk_crl.networks._parts",
     "ANet": "sk_crl.networks._parts",
+    "Augmented": "sk_crl.networks._augmented",
     "Branches": "sk_crl.networks._branches",
     "CifarNet": "sk_crl.networks._cifarnet",
     "DeepID2": "sk_crl.networks._deepid2",
