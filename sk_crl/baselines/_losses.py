@@ -135,8 +135,8 @@ class LDAMLoss(CountedLoss):
         self.know("class_weight", [effective_number_weights(d, beta) for d in self.distributions])
 
     def begin_epoch(self, epoch: int, n_epochs: int) -> None:
-        """Weigh classes from the first epoch after the deferral on."""
-        self.reweighs = epoch >= round(self.deferred * n_epochs)
+        """Weigh classes from the first epoch after the deferral on; beyond the last, as in it."""
+        self.reweighs = min(epoch, n_epochs - 1) >= round(self.deferred * n_epochs)
 
     def forward(self, scores: Tensor, codes: Tensor, weight: Tensor) -> Tensor:
         padded = pad_scores(scores, self.layout)
