@@ -22,6 +22,7 @@ PUBLIC_MODULES = [
     "sk_crl.loss",
     "sk_crl.networks",
     "sk_crl.training",
+    "sk_crl.datasets",
     "sk_crl.metrics",
     "sk_crl.model_selection",
     "sk_crl.evaluation",
