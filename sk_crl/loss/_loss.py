@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-from sk_crl._checks import check_choice, check_integer, check_real
-from sk_crl._distribution import ClassDistribution
-from sk_crl._layout import ColumnLayout
-from sk_crl.loss._class_level import ClassLevelLabels
-from sk_crl.loss._criterion import Criterion
+from sk_crl._checks import check_choice, check_integer
+from sk_crl.loss._by_scores import differentiate_by_scores
+from sk_crl.loss._counted import CountedCriterion
 from sk_crl.loss._inputs import (
     by_class,
-    check_alpha,
     check_class_weight,
     check_features,
     check_sample_weight,
     check_scores,
     check_targets,
     pad_scores,
-    per_target,
 )
 from sk_crl.loss._instance_level import InstanceLevelLabels, feature_distances
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
-from sk_crl.loss._rectification import Rectification, through_softmax
+from sk_crl.loss._rectification import Rectification
 
-__all__ = ["ClassRectificationLoss", "PreparedLabels"]
+__all__ = ["ClassRectificationLoss"]
 
 RECTIFY = ("unadjusted", "adjusted")
-ALPHA_DECAYS = (None, "cosine")
 
 
-class ClassRectificationLoss(Criterion):
+class ClassRectificationLoss(CountedCriterion):
     r"""Cross-entropy with class rectification (Eq. 8).
 
     .. math:: L = \sum_j \alpha_j L_{crl,j} + (1 - \alpha_j) L_{ce,j},
@@ -122,12 +116,7 @@ class ClassRectificationLoss(Criterion):
     tensor(1.4546)
     """
 
-    omega: Tensor
     class_weight: Tensor | None
-    _alpha: Tensor
-    _undecayed: Tensor
-    _has_given_alpha = False
-    _adjustment: Tensor
 
     def __init__(
         self,
@@ -149,123 +138,16 @@ class ClassRectificationLoss(Criterion):
         tau: float = 0.0,
         rectify: str = "unadjusted",
     ):
-        super().__init__()
-        check_real("eta", eta, 0, math.inf, "[)")
-        check_real("tau", tau, 0, math.inf, "[)")
+        super().__init__(class_counts, eta, alpha, alpha_decay, tau)
         check_choice("rectify", rectify, RECTIFY)
-        check_choice("alpha_decay", alpha_decay, ALPHA_DECAYS)
         self.rectification = Rectification(
             kappa, rho, level, comparison, margin, scope, anchors, normalize, bins
         )
-        distributions = _distributions(class_counts)
-        self.layout = ColumnLayout(tuple(len(d.counts) for d in distributions))
-        self.eta = eta
-        self.alpha_decay = alpha_decay
-        self.tau = tau
         self.rectify = rectify
-        # Not learned, hence no part of the state: a loaded one would contradict the settings.
-        for name in ("omega", "_alpha", "_undecayed"):
-            self.register_buffer(name, torch.zeros(self.layout.n_targets), persistent=False)
-        adjustment = torch.zeros(self.layout.n_targets, self.layout.widest)
-        self.register_buffer("_adjustment", adjustment, persistent=False)
-        if alpha is not None:
-            self.alpha = alpha
-        self._go_by(distributions)
         weight = None
         if class_weight is not None:
             weight = self.layout.table(check_class_weight(class_weight, self.layout))
         self.register_buffer("class_weight", weight, persistent=False)
-
-    @property
-    def alpha(self) -> Tensor:
-        """Weight of class rectification of every target, (n_targets,); a copy."""
-        return self._alpha.clone()
-
-    @alpha.setter
-    def alpha(self, alpha: Tensor | float | Sequence[float]) -> None:
-        given = check_alpha(alpha, self.layout)
-        self._has_given_alpha = True
-        self._weigh(given)
-
-    def _weigh(self, alpha: Tensor) -> None:
-        """Weigh class rectification, with what is due in a first epoch."""
-        self._undecayed = alpha.to(self._undecayed)
-        self._alpha = self._undecayed
-        # Known to the host, so that no step has to ask the device whether it rectifies at all.
-        self._rectifies = bool(alpha.any())
-
-    def begin_epoch(self, epoch: int, n_epochs: int) -> None:
-        r"""Weigh class rectification as is due in an epoch; without `alpha_decay` nothing changes.
-
-        A training loop calls it at the start of each epoch, before `prepare`.
-
-        Parameters
-        ----------
-        epoch : int
-            Epochs that the network has been trained for. Training that goes on counts on, so this
-            can be `n_epochs` and more: the decay is over then.
-        n_epochs : int
-            Epochs that training is planned to take.
-
-        Examples
-        --------
-        >>> from sk_crl.loss import ClassRectificationLoss
-        >>> loss = ClassRectificationLoss([90, 10], alpha=0.4, alpha_decay="cosine")
-        >>> for epoch in range(4):
-        ...     loss.begin_epoch(epoch, 4)
-        ...     print(f"{loss.alpha.item():.3f}")
-        0.400
-        0.341
-        0.200
-        0.059
-        """
-        if self.alpha_decay is not None:
-            done = min(epoch / n_epochs, 1)
-            self._alpha = self._undecayed * ((math.cos(math.pi * done) + 1) / 2)
-
-    def set_class_counts(self, class_counts: Sequence[float] | Sequence[Sequence[float]]) -> None:
-        r"""Go by other class counts, such as those of batches that a sampler draws.
-
-        They set :math:`\Omega`, the adjustment by `tau` and, unless it was given,
-        :math:`\alpha`. A training loop calls it between epochs, before `begin_epoch`.
-
-        Parameters
-        ----------
-        class_counts : sequence of float, or sequence of such sequences
-            Number of samples of every class, as many classes as there were, for one target or for
-            each.
-
-        Raises
-        ------
-        ValueError
-            For other numbers of targets or classes, and for counts that are none.
-
-        Examples
-        --------
-        >>> from sk_crl.loss import ClassRectificationLoss
-        >>> loss = ClassRectificationLoss([90, 10])
-        >>> loss.set_class_counts([60, 40])
-        >>> loss.omega
-        tensor([0.1667])
-        """
-        distributions = _distributions(class_counts)
-        n_classes = tuple(len(d.counts) for d in distributions)
-        if n_classes != self.layout.n_classes:
-            raise ValueError(
-                f"class_counts must be those of {self.layout.n_classes} classes, as before; got "
-                f"those of {n_classes}."
-            )
-        self._go_by(distributions)
-
-    def _go_by(self, distributions: list[ClassDistribution]) -> None:
-        """Set what follows from class counts."""
-        omega = torch.tensor([d.omega for d in distributions], dtype=torch.float64)
-        self.omega = omega.to(self.omega)
-        if not self._has_given_alpha:
-            alpha = [d.alpha(self.eta) for d in distributions]
-            self._weigh(torch.tensor(alpha, dtype=torch.float64))
-        adjustment = self.layout.table([self.tau * d.log_prior for d in distributions])
-        self._adjustment = adjustment.to(self._adjustment)
 
     @property
     def needs_features(self) -> bool:
@@ -454,13 +336,16 @@ class ClassRectificationLoss(Criterion):
             features = check_features(features, len(scores), layout)
         with torch.no_grad():
             raw = by_class(pad_scores(scores, layout))
-            value, gradient = self._by_scores(raw, labels)
+            adjusted = raw + self._adjustment[..., None].to(raw.dtype) if self.tau else raw
+            is_apart = bool(self.tau) and self.rectify == "unadjusted"
+            value, gradient = differentiate_by_scores(
+                adjusted, raw if is_apart else None, labels, self.rectification, layout
+            )
             gradient = layout.unpad(gradient.permute(2, 0, 1))
         tensors, gradients = (scores,), (gradient,)
         if isinstance(rectified, InstanceLevelLabels):
             if self.rectification.anchors == "easy":
-                told = raw + self._adjustment[..., None] if self.rectify == "adjusted" else raw
-                rectified = rectified.choose_anchors(told.softmax(1))
+                rectified = rectified.choose_anchors((raw if is_apart else adjusted).softmax(1))
             distances = feature_distances(features, rectified.anchors, self.rectification.normalize)
             term, by_distance = self.rectification.at_instance_level(distances, rectified, layout)
             value = value + term.sum()
@@ -468,46 +353,3 @@ class ClassRectificationLoss(Criterion):
         elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
             tensors, gradients = (scores, features), (gradient, torch.zeros_like(features))
         return Linearization(value, tensors, gradients)
-
-    def _by_scores(self, raw: Tensor, labels: PreparedLabels) -> tuple[Tensor, Tensor]:
-        """Compute what of the loss depends on scores, and its derivatives by them, class by class.
-
-        Parameters
-        ----------
-        raw : Tensor of shape (n_targets, widest, n_samples)
-            The scores.
-        labels : PreparedLabels
-            The batch's labels.
-
-        Returns
-        -------
-        value : Tensor of shape ()
-            Cross-entropy and, at class level, class rectification.
-        gradient : Tensor of shape (n_targets, widest, n_samples)
-            Its derivatives.
-        """
-        adjusted = raw + self._adjustment[..., None].to(raw.dtype) if self.tau else raw
-        log_p = adjusted.log_softmax(1)
-        # Cross-entropy is linear in the log-probabilities of the labels.
-        codes, by_label = labels.codes, labels.by_label.to(log_p.dtype)
-        value = (log_p.gather(1, codes) * by_label).sum()
-        p = log_p.exp_()
-        if not isinstance(labels.rectified, ClassLevelLabels):
-            return value, through_softmax(p, (codes, by_label))
-        is_shared = not self.tau or self.rectify == "adjusted"
-        q = p if is_shared else raw.softmax(1)
-        term, by_log_q = self.rectification.at_class_level(q, labels.rectified, self.layout)
-        rows = (labels.rectified.rows, by_log_q)
-        if is_shared:
-            gradient = through_softmax(p, (codes, by_label), rows)
-        else:
-            gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rows=rows)
-        return value + term.sum(), gradient
-
-
-def _distributions(
-    class_counts: Sequence[float] | Sequence[Sequence[float]],
-) -> list[ClassDistribution]:
-    """Check the class counts of one target or of each."""
-    counts = per_target("class_counts", class_counts)
-    return [ClassDistribution.from_counts(of_target) for of_target in counts]

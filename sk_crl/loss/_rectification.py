@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from sk_crl.loss._instance_level import (
 )
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._profile import most_anchors, profile_labels
+from sk_crl.loss._softmax import through_softmax
 
 LEVELS = ("class", "instance")
 COMPARISONS = ("relative", "absolute", "distribution")
@@ -273,38 +274,3 @@ def class_rectification(
         tensor = (scores if features is None else features).sum().expand(layout.n_targets, 1, 1)
         value, gradient = tensor.new_zeros(layout.n_targets), torch.zeros_like(tensor)
     return Linearization(value, (tensor,), (gradient,)).attached()
-
-
-def through_softmax(
-    p: Tensor,
-    labelled: tuple[Tensor, Tensor] | None = None,
-    rows: tuple[Tensor, Tensor] | None = None,
-) -> Tensor:
-    """Turn derivatives by some log-probabilities into those by all scores.
-
-    With ``log p_k = s_k - log sum exp s`` a derivative ``b_k`` by ``log p_k`` is ``b_k`` by
-    ``s_k``, and ``-p_l b_k`` by every ``s_l``.
-
-    Parameters
-    ----------
-    p : Tensor of shape (n_targets, n_classes, n_samples)
-        Softmax probabilities.
-    labelled : Tensor of int64, Tensor of shape (n_targets, 1, n_samples), optional
-        A class for every sample, and the derivatives by the logarithms of their probabilities.
-    rows : Tensor of int64, Tensor of shape (n_targets, n_some, n_samples), optional
-        Classes, (n_targets, n_some), as rows of those of all targets, and the derivatives by the
-        logarithms of their probabilities.
-
-    Returns
-    -------
-    Tensor of shape (n_targets, n_classes, n_samples)
-    """
-    totals = [labelled[1]] if labelled else []
-    if rows:
-        totals.append(rows[1].sum(1, keepdim=True))
-    gradient = p * reduce(torch.add, totals).neg()
-    if labelled:
-        gradient.scatter_add_(1, *labelled)
-    if rows:
-        gradient.flatten(0, 1).index_add_(0, rows[0].flatten(), rows[1].flatten(0, 1))
-    return gradient
