@@ -78,19 +78,21 @@ class InstanceLevelLabels(NamedTuple):
             place=place,
         )
 
-    def choose_anchors(self, p: Tensor) -> InstanceLevelLabels:
+    def choose_anchors(self, scores: Tensor) -> InstanceLevelLabels:
         """Make the easiest samples of each class its anchors, of equal ones the last.
 
         Parameters
         ----------
-        p : Tensor of shape (n_targets, widest, n_samples)
-            Softmax probabilities, by which samples are easy.
+        scores : Tensor of shape (n_targets, widest, n_samples)
+            Scores, by whose softmax probabilities samples are easy.
 
         Returns
         -------
         InstanceLevelLabels
         """
-        own = p.gather(1, self.codes.clamp(min=0)[:, None])[:, 0]
+        # Sample by sample: across samples, those with equal scores differ by errors of rounding.
+        p = scores.transpose(1, 2).contiguous().softmax(2)
+        own = p.gather(2, self.codes.clamp(min=0)[..., None])[..., 0]
         order = own.argsort(dim=1, stable=True)
         by_group = self.group.gather(1, order).argsort(dim=1, stable=True)
         return self._replace(anchors=order.gather(1, by_group.gather(1, self.place)))

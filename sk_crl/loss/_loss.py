@@ -345,7 +345,7 @@ class ClassRectificationLoss(CountedCriterion):
         tensors, gradients = (scores,), (gradient,)
         if isinstance(rectified, InstanceLevelLabels):
             if self.rectification.anchors == "easy":
-                rectified = rectified.choose_anchors((raw if is_apart else adjusted).softmax(1))
+                rectified = rectified.choose_anchors(raw if is_apart else adjusted)
             distances = feature_distances(features, rectified.anchors, self.rectification.normalize)
             term, by_distance = self.rectification.at_instance_level(distances, rectified, layout)
             value = value + term.sum()

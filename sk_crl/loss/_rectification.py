@@ -261,8 +261,7 @@ def class_rectification(
     labels = rectification.prepare(codes.t(), layout, scores.new_ones(layout.n_targets))
     if isinstance(labels, InstanceLevelLabels):
         if anchors == "easy":
-            padded = by_class(pad_scores(scores.detach(), layout))
-            labels = labels.choose_anchors(padded.softmax(1))
+            labels = labels.choose_anchors(by_class(pad_scores(scores.detach(), layout)))
         tensor = feature_distances(features, labels.anchors, normalize)
         value, gradient = rectification.at_instance_level(tensor, labels, layout)
     elif isinstance(labels, ClassLevelLabels):
