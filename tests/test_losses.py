@@ -355,6 +355,17 @@ def test_class_rectification_hears_of_epochs_too(table, monkeypatch):
     assert heard == [(0, 4), (1, 4), (2, 4), (3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("batch_sampler", "heard"),
+    [("stratified", [0, 1, 2, 3]), ("balanced", [0, 1, 2, 3]), ("dynamic", [3])],
+)
+def test_a_loss_is_built_anew_only_where_class_counts_change(table, batch_sampler, heard):
+    model = fast(Hearing, batch_sampler=batch_sampler).fit(*table)
+    assert epochs(model) == [(epoch, 4) for epoch in heard]
+    shown = model.net_.history[-1]["class_counts"]
+    assert_array_equal(model.net_.criterion_.loss.class_counts, shown)
+
+
 def test_ldam_weighs_classes_in_its_last_epochs(table):
     X, y = table
     same = fast("ldam", max_epochs=4, loss__deferred=0.75).fit(X, y)

@@ -88,7 +88,8 @@ class LossClassifier(_OtherLoss, OneTarget):
         n_classes), `codes` and `weight`, both (n_samples, 1), and returns a scalar. Codes are
         places in `classes_`, weights those of sample times class. A method ``begin_epoch(epoch,
         n_epochs)``, if it has one, is called before every epoch with the number of epochs so far
-        and with `max_epochs`.
+        and with `max_epochs`. Class counts are those that batches show: where a
+        `batch_sampler` changes them from one epoch to the next, the loss is built anew.
     logit_adjustment : {"predict", None}, default=None
         Whether the training prior is removed from the scores when they decide. It suits the focal
         loss and a loss of your own; the three others correct for the prior, which then counts
@@ -195,7 +196,8 @@ class MultiOutputLossClassifier(_OtherLoss, SeveralTargets):
         `weight`, both (n_samples, n_targets), and returns a scalar. Codes are places in a target's
         `classes_`, weights those of sample times class; where a label is missing they are -1 and 0.
         A method ``begin_epoch(epoch, n_epochs)``, if it has one, is called before every epoch with
-        the number of epochs so far and with `max_epochs`.
+        the number of epochs so far and with `max_epochs`. Class counts are those that batches show:
+        where a `batch_sampler` changes them from one epoch to the next, the loss is built anew.
     logit_adjustment : {"predict", None}, default=None
         Whether the training prior is removed from the scores when they decide, as in
         `LossClassifier`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -61,6 +62,7 @@ class LossOfScores(Criterion):
     ):
         super().__init__()
         self.build = build
+        self.class_counts = class_counts
         self.loss = build(class_counts)
         self.layout = layout
         weight = None if class_weight is None else layout.table(class_weight)
@@ -72,7 +74,13 @@ class LossOfScores(Criterion):
             self.loss.begin_epoch(epoch, n_epochs)
 
     def set_class_counts(self, class_counts: Sequence[Sequence[float]]) -> None:
-        """Build the loss for other class counts, on the device where it is."""
+        """Build the loss for other class counts, on the device where it is.
+
+        For the same ones it stays, and so does what it may have gathered in training.
+        """
+        if all(map(np.array_equal, class_counts, self.class_counts)):
+            return
+        self.class_counts = class_counts
         before = next(self.loss.buffers(), None)
         loss = self.build(class_counts)
         self.loss = loss if before is None else loss.to(before.device)
