@@ -33,13 +33,12 @@ class RetrainedHeadClassifier(NetworkWrapper):
         `sk_crl.networks.Branches`. It may stand at the end of a pipeline, or be a fitted one in a
         `sklearn.frozen.FrozenEstimator`, which is not fitted again.
     max_epochs : int, default=30
-        Passes over as many samples as there are. With many, rare classes
-        are learned by heart.
+        Passes over as many samples as there are. With many, rare classes are learned by heart.
     lr : float, default=3e-3
         Learning rate of Adam at the start; it falls to 0 along a cosine.
     batch_size : int, default=128
-        Samples in a batch, drawn with replacement, for every target by itself from those that have
-        a label of it.
+        Samples in a batch, for every target others, of those that have a label of it. Those of a
+        class come round in a random order: none comes again before all others have, in an epoch.
     random_state : int, RandomState, Generator or None, default=None
         Source of the initial weights and of the draws; the estimator has its own. No global
         generator is touched.
