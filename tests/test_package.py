@@ -91,6 +91,20 @@ def test_what_serves_any_classifier_needs_no_torch(code):
     run_python(f"{code}; import sys; assert 'torch' not in sys.modules")
 
 
+def test_who_asks_for_no_progress_bar_gets_no_warning_about_it():
+    # tqdm.auto warns on import in a notebook without widgets.
+    run_python(
+        """
+import sys
+from sklearn.datasets import load_iris
+from sk_crl import CRLClassifier
+from sk_crl.evaluation import compare
+compare({"net": CRLClassifier(max_epochs=1)}, load_iris(return_X_y=True), cv=2, verbose=False)
+assert "tqdm.auto" not in sys.modules
+"""
+    )
+
+
 def test_networks_are_imported_where_they_are_used():
     run_python(
         """

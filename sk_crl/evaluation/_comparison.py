@@ -100,8 +100,10 @@ class Comparison:
 
     def run(self, n_jobs: int | None, records: Records | None, verbose: bool) -> None:
         """Do the fits that are left, and keep each as it comes in."""
-        from tqdm.auto import tqdm
-
+        if verbose:
+            from tqdm.auto import tqdm  # which warns in notebooks without widgets
+        else:
+            from tqdm import tqdm
         # A batch would be kept together only when all of it is done.
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
         bar = tqdm(total=len(self.fits), initial=len(self.results), unit="fit", disable=not verbose)

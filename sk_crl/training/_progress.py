@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
 
 
 class EpochProgress(Callback):
@@ -11,6 +10,8 @@ class EpochProgress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
+        from tqdm.auto import tqdm  # which warns in notebooks without widgets: not if no bar shows
+
         self.bar_ = tqdm(total=net.max_epochs, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
