@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
+from sk_crl._building import building_arguments, names_of_settings
 from sk_crl._names import unknown_name
-from sk_crl._parameters import building_arguments, names_of_settings
 from sk_crl.baselines._losses import (
     BalancedSoftmaxLoss,
     ClassBalancedLoss,

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sk_crl._building import building_arguments, names_of_settings
 from sk_crl._layout import ColumnLayout
 from sk_crl._names import unknown_name
-from sk_crl._parameters import building_arguments, names_of_settings
 
 # Our networks, by the name that `module` knows them by and that of the class in `sk_crl.networks`.
 NETWORKS = {
