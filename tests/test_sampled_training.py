@@ -390,17 +390,52 @@ def test_a_loss_is_told_of_bad_class_counts(counts, message):
 
 @pytest.mark.parametrize(
     "returned",
-    [[], [0, 120], [-1, 3], [0.0, 1.0], [[0, 1]], [True, False]],
-    ids=["empty", "too_large", "negative", "floats", "two_dimensions", "mask"],
+    [
+        *map(torch.tensor, ([], [0, 120], [-1, 3], [0.0, 1.0], [[0, 1]], [True, False])),
+        None,
+        "rows",
+        [torch.arange(5), torch.arange(5)],
+    ],
+    ids=[
+        *("empty", "too_large", "negative", "floats", "two_dimensions", "mask"),
+        *("none", "text", "list_of_batches"),
+    ],
 )
 def test_what_is_no_order(table, fast, returned):
-    model = fast(batch_sampler=Fixed(torch.tensor(returned)))
+    model = fast(batch_sampler=Fixed(returned))
     with pytest.raises(ValueError, match="order must return rows, integers from 0 to 119"):
         model.fit(*table)
     assert not hasattr(model, "net_")
 
 
-@pytest.mark.parametrize("values", [torch.ones(3), torch.zeros(120)], ids=["few", "zeros"])
+@pytest.mark.parametrize("returned", [list(range(120)), np.arange(120), torch.arange(120).int()])
+def test_orders_of_any_container(table, fast, returned):
+    model = fast(batch_sampler=Fixed(returned), max_epochs=1).fit(*table)
+    assert model.net_.history[0]["class_counts"] == [COUNTS]
+
+
+def test_frequencies_of_any_container(table, fast):
+    class Listing(StratifiedBatches):
+        def frequencies(self, codes, epoch, n_epochs):
+            return [1] * len(codes)
+
+    listed = fast(batch_sampler=Listing(), max_epochs=1).fit(*table)
+    assert listed.net_.history[0]["class_counts"] == [COUNTS]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        torch.ones(3),
+        torch.zeros(120),
+        torch.tensor([torch.inf] + [1.0] * 119),
+        torch.tensor([torch.nan] + [1.0] * 119),
+        torch.tensor([-1.0] + [1.0] * 119),
+        torch.full((120,), 1e308, dtype=torch.float64),
+        None,
+    ],
+    ids=["few", "zeros", "infinite", "nan", "negative", "huge", "none"],
+)
 def test_what_are_no_frequencies(table, fast, values):
     class Odd(StratifiedBatches):
         def frequencies(self, codes, epoch, n_epochs):
