@@ -490,6 +490,16 @@ class Constant(nn.Module):
         return torch.zeros(())
 
 
+class Unrelated(nn.Module):
+    def forward(self, scores, codes, weight):
+        return torch.ones((), requires_grad=True)
+
+
+class Complex(nn.Module):
+    def forward(self, scores, codes, weight):
+        return (scores + 0j).sum()
+
+
 class NoTensor(nn.Module):
     def forward(self, scores, codes, weight):
         return 1.5
@@ -505,6 +515,8 @@ class NoTensor(nn.Module):
         ({"loss": Learning}, ValueError, "no parameters to train.*built one with centre"),
         ({"loss": Vector}, ValueError, r"a Tensor of shape \(\).*Vector returned"),
         ({"loss": Constant}, ValueError, r"can be differentiated; Constant returned tensor\(0"),
+        ({"loss": Unrelated}, ValueError, "computed from the scores.*Unrelated returned tensor"),
+        ({"loss": Complex}, ValueError, r"a Tensor of shape \(\).*Complex returned tensor"),
         ({"loss": NoTensor}, ValueError, "NoTensor returned 1.5"),
         ({"loss__gama": 1}, ValueError, "'loss__gama'; did you mean 'loss__gamma'?"),
         ({"loss__beta": 0.9}, ValueError, "Unknown parameter 'loss__beta'"),

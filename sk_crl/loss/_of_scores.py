@@ -107,11 +107,14 @@ class LossOfScores(Criterion):
             # What inference has made cannot require a gradient, but a copy of it can.
             leaf = scores.detach().clone().requires_grad_()
             value = self.loss(leaf, labels.codes, labels.weight)
-            if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
+            is_scalar = isinstance(value, Tensor) and value.ndim == 0 and not value.is_complex()
+            gradient = None
+            if is_scalar and value.requires_grad:
+                (gradient,) = torch.autograd.grad(value, leaf, allow_unused=True)
+            if gradient is None:
                 raise ValueError(
                     "loss must return a Tensor of shape () computed from the scores, which can be "
                     f"differentiated; {type(self.loss).__name__} returned "
                     f"{value.detach() if isinstance(value, Tensor) else value!r}."
                 )
-            (gradient,) = torch.autograd.grad(value, leaf)
         return Linearization(value.detach(), (scores,), (gradient,))
