@@ -217,7 +217,8 @@ class LogitAdjustedClassifier(PostHocClassifier):
 
 def check_grid(name: str, values: Any) -> None:
     """Raise ValueError unless there are values to choose from, none of them negative."""
-    if isinstance(values, str) or not np.iterable(values) or not len(values):
+    is_list = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    if not is_list or np.ndim(values) == 0 or not len(values):
         raise ValueError(f"{name} must be a list of one or more numbers; got {values!r}.")
     for i, value in enumerate(values):
         check_real(f"{name}[{i}]", value, 0, math.inf, "[)")

@@ -128,9 +128,23 @@ class TauNormalizedClassifier(NetworkWrapper, TunedClassifier):
 
 
 def normalized(last: Linear, tau: float) -> Linear:
-    """Divide the weights of every class by the tau-th power of their length; drop the biases."""
+    """Divide the weights of every class by the tau-th power of their length; drop the biases.
+
+    Raises
+    ------
+    ValueError
+        Where float64 cannot hold them, so that nothing could be told by their scores.
+    """
     lengths = np.linalg.norm(last.weight, axis=1)
-    scale = np.where(lengths > 0, lengths, 1.0) ** -tau  # what is 0 stays so
+    lengths = np.where(lengths > 0, lengths, 1.0)  # what is 0 stays so
+    with np.errstate(over="ignore", under="ignore"):
+        scale = lengths**-tau
+        scaled = lengths * scale
+    if not (np.isfinite(scaled) & (scaled > 0)).all():
+        raise ValueError(
+            f"taus must be small enough for weights that float64 can hold; got {tau:g}, for "
+            f"lengths from {lengths.min():.3g} to {lengths.max():.3g}. 1 makes all lengths alike."
+        )
     return Linear(last.weight * scale[:, None], np.zeros_like(last.bias))
 
 
