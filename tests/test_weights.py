@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
-from sk_crl.networks import FashionNet, ResNet32, ResNet50, load_weights
+from sk_crl.networks import MLP, FashionNet, ResNet32, ResNet50, load_weights
 
 SHAPE = (3, 32, 32)
 
@@ -198,6 +198,13 @@ def test_files_that_are_not_there(tmp_path):
         load_weights(resnet32(), tmp_path / "no_such.pth")
     with pytest.raises(IsADirectoryError):
         load_weights(resnet32(), tmp_path)
+
+
+def test_an_open_file_is_not_taken_for_a_path(tmp_path):
+    with open(tmp_path / "other", "wb") as file:
+        with pytest.raises(TypeError, match="by its path, a str or path-like; got"):
+            load_weights(MLP(3, 2), file.fileno())
+        os.fstat(file.fileno())  # raises where it has been closed
 
 
 def test_nothing_that_fits_changes_nothing(write):

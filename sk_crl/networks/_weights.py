@@ -100,6 +100,8 @@ def load_weights(
     ValueError
         Where the file is no such file, is truncated, holds other objects than tensors (which could
         run code), or none of its tensors matches. The network is then as it was.
+    TypeError
+        For what is no path.
     OSError
         Where it cannot be opened.
     ImportError
@@ -118,6 +120,11 @@ def load_weights(
     >>> len(report.matched), report.mismatched["fc.weight"]
     (186, ((100, 64), (10, 64)))
     """
+    # Checked here: open() takes an integer, True too, for an open file and closes it.
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"The file of weights must be given by its path, a str or path-like; got {path!r}."
+        )
     own = module.state_dict()
     found = {_own_name(name, own, prefixes): tensor for name, tensor in _read(path).items()}
     common = [name for name in found if name in own]
