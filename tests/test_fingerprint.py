@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ids import steady
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
@@ -127,7 +128,7 @@ def test_it_does_not_matter_which_equal_objects_are_one():
         (pipeline(), pipeline(lr=0.2)),
         (RandomForestClassifier(), LogisticRegression()),
     ],
-    ids=lambda pair: str(pair)[:40],
+    ids=lambda pair: steady(pair)[:40],
 )
 def test_what_differs_has_another_fingerprint(pair):
     one, other = pair

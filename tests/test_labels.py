@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from ids import steady
 
 from sk_crl._containers import decode
 from sk_crl._labels import LabelColumn, read_labels, read_single_target
@@ -500,7 +501,7 @@ def test_targets_name_what_does_not_fit():
     ("column", "got"),
     [(["a", "a"], "one class only: 'a'"), ([7, None], "one class only: 7"),
      ([None, None], "no label at all"), ([np.nan, np.nan], "no label at all")],
-    ids=str,
+    ids=steady,
 )  # fmt: skip
 def test_a_target_needs_two_classes(column, got):
     Y = pd.DataFrame({"fine": [1, 2], "poor": pd.Series(column, dtype=object)})
@@ -553,7 +554,7 @@ def test_values_that_are_no_classes_name_their_target(Y, message):
         read_labels(Y).classes()
 
 
-@pytest.mark.parametrize("missing_label", [[1], {}, (0,), object(), pd.NA, b"?"], ids=repr)
+@pytest.mark.parametrize("missing_label", [[1], {}, (0,), object(), pd.NA, b"?"], ids=steady)
 def test_a_missing_label_is_a_number_or_a_string(missing_label):
     with pytest.raises(ValueError, match="missing_label must be a number or a string; got"):
         read_labels(np.array([[1, 2], [2, 1]]), missing_label)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ids import steady
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -222,7 +223,7 @@ def test_half_precision_is_widened():
         ({"loss": "ldam", "loss__max_margin": 0, "loss__deferred": 1}, 0),
         ({"loss": "balanced_softmax"}, 1),
     ],
-    ids=str,
+    ids=steady,
 )
 @pytest.mark.filterwarnings("ignore:.*both correct for the class prior:UserWarning")
 def test_what_is_cross_entropy_in_the_end_trains_the_same(table, loss, tau, more):
@@ -532,7 +533,7 @@ class NoTensor(nn.Module):
         ({"loss": "ldam", "loss__deferred": 1.1}, ValueError, "loss__deferred must be"),
         ({"logit_adjustment": "loss"}, ValueError, "logit_adjustment must be one of None, 'pre"),
     ],
-    ids=str,
+    ids=steady,
 )
 def test_bad_parameters_change_nothing(table, parameters, error, message):
     X, y = table

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 import sklearn
+from ids import steady
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
@@ -593,7 +594,7 @@ BAD_OF_ONE = [
 @pytest.mark.parametrize(
     ("method", "settings", "message"),
     [(m, *bad) for m in METHODS for bad in BAD] + BAD_OF_ONE,
-    ids=lambda value: getattr(value, "__name__", str(value)),
+    ids=lambda value: getattr(value, "__name__", steady(value)),
 )
 def test_a_bad_parameter_changes_nothing(data, method, settings, message):
     X, y = data

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from ids import steady
 from imblearn.combine import SMOTEENN, SMOTETomek
 from imblearn.over_sampling import (
     ADASYN,
@@ -139,7 +140,7 @@ SAMPLERS = [
 ]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=steady)
 def test_any_sampler_makes_what_it_makes_by_itself(sampler):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], [60, 25, 15])
@@ -152,7 +153,9 @@ def test_any_sampler_makes_what_it_makes_by_itself(sampler):
     assert (repr(sampler), {k: v for k, v in vars(sampler).items() if k.endswith("_")}) == before
 
 
-@pytest.mark.parametrize("sampler", [NearMiss(), TomekLinks(), EditedNearestNeighbours()], ids=repr)
+@pytest.mark.parametrize(
+    "sampler", [NearMiss(), TomekLinks(), EditedNearestNeighbours()], ids=steady
+)
 def test_samplers_that_choose_go_by_index(sampler):
     X, y = counted(30, 12)
     sampled = sample(X, y, sampler, weight=np.arange(1, 43))
@@ -199,7 +202,7 @@ def test_small_classes_get_fewer_neighbours_and_single_rows_are_copied_with_one_
         (SMOTETomek(smote=SMOTE(k_neighbors=9)), "k_neighbors is lowered from 9 to 3"),
         (EditedNearestNeighbours(n_neighbors=30), "n_neighbors is lowered from 30 to 23"),
     ],
-    ids=repr,
+    ids=steady,
 )
 def test_every_sampler_gets_as_many_neighbours_as_there_are(sampler, lowered):
     rng = np.random.default_rng(0)
@@ -391,7 +394,7 @@ def test_several_targets_train_on_more_even_classes(table, sampler):
     assert (codes == -1).any()  # rows with a missing label stay
 
 
-@pytest.mark.parametrize("sampler", ["smote", RandomOverSampler(), SMOTE()], ids=repr)
+@pytest.mark.parametrize("sampler", ["smote", RandomOverSampler(), SMOTE()], ids=steady)
 def test_several_targets_refuse_samplers_of_one(table, sampler):
     with pytest.raises(ValueError, match=r"must be 'over' or 'down' for several targets.*got"):
         several(sampler).fit(table.X, two_targets(table))
@@ -568,7 +571,7 @@ def test_weights_cannot_follow_where_rows_are_not_told(table):
 
 
 @pytest.mark.parametrize(
-    "sampler", [RandomOverSampler(random_state=5), SMOTE(random_state=5), NearMiss()], ids=repr
+    "sampler", [RandomOverSampler(random_state=5), SMOTE(random_state=5), NearMiss()], ids=steady
 )
 def test_equals_a_pipeline_of_imbalanced_learn(table, sampler):
     plain = CRLClassifier(alpha=0, logit_adjustment=None, **FAST)
@@ -578,7 +581,7 @@ def test_equals_a_pipeline_of_imbalanced_learn(table, sampler):
     assert_array_equal(model.class_counts_, pipeline[-1].class_counts_)
 
 
-@pytest.mark.parametrize("sampler", ["over", "down", "smote", SMOTEENN(smote=SMOTE())], ids=repr)
+@pytest.mark.parametrize("sampler", ["over", "down", "smote", SMOTEENN(smote=SMOTE())], ids=steady)
 def test_the_seed_of_the_estimator_decides_and_no_global_generator(
     table, sampler, untouched_generators
 ):
@@ -659,7 +662,7 @@ def test_grid_search_over_samplers(table):
     assert search.best_estimator_.sampler.k_neighbors in (1, 3)
 
 
-@pytest.mark.parametrize("sampler", ["over", SMOTE(random_state=0)], ids=repr)
+@pytest.mark.parametrize("sampler", ["over", SMOTE(random_state=0)], ids=steady)
 def test_pickles(table, sampler):
     model = resampled(sampler).fit(*table)
     again = pickle.loads(pickle.dumps(model))
@@ -670,7 +673,7 @@ def test_pickles(table, sampler):
 # ---------------------------------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize("sampler", ["under", None, SMOTE, object(), 3], ids=repr)
+@pytest.mark.parametrize("sampler", ["under", None, SMOTE, object(), 3], ids=steady)
 @pytest.mark.parametrize("make", [resampled, several])
 def test_a_sampler_that_is_none_is_refused(table, make, sampler):
     model = make().fit(table.X, two_targets(table) if make is several else table.y)
