@@ -11,16 +11,6 @@ from torch import Tensor
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 
-# Along rows shorter than this, in classes, the softmax of PyTorch goes number by number.
-_SHORT_ROW = 16
-
-
-def probabilities(scores: Tensor) -> Tensor:
-    """Compute the softmax of every row, (n_samples, n_classes); of few classes column by column."""
-    if scores.shape[1] < _SHORT_ROW:
-        return scores.t().softmax(0).t().contiguous()
-    return scores.softmax(1)
-
 
 @dataclass(frozen=True)
 class Decision:

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.utils.data import Dataset
 
-from sk_crl._decision import probabilities
 from sk_crl._network_estimator import NetworkEstimator
 from sk_crl._sample_checks import validate_samples
 
@@ -51,7 +50,7 @@ class NetworkPredictor(NetworkEstimator):
 
     def _probabilities(self, X) -> list[NDArray[np.float32]]:
         """Predict the probability of every class, of every target."""
-        return [probabilities(scores).numpy() for scores in self._scores_of_targets(X)]
+        return [scores.softmax(1).numpy() for scores in self._scores_of_targets(X)]
 
     def _codes(self, X) -> NDArray[np.int64]:
         """Predict class codes, (n_samples, n_targets)."""
