@@ -50,12 +50,6 @@ def skip(what: str, reason: str) -> None:
     print(f"SKIPPED {what}: {reason}.", file=sys.stderr, flush=True)
 
 
-def power_law_sizes(n_classes: int, largest: int, smallest: int) -> np.ndarray:
-    """Sizes of the classes under the paper's power law: f(i) = a / (i + b), i = 1, 2, ..."""
-    b = (n_classes * smallest - largest) / (largest - smallest)
-    return np.rint(largest * (1 + b) / (np.arange(1, n_classes + 1) + b)).astype(int)
-
-
 def append_result(path: Path, row: dict[str, object]) -> None:
     """Append a line to a CSV, after the head if the file is new.
 

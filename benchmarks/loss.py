@@ -37,7 +37,6 @@ import numpy as np
 from common import (
     add_data_option,
     find_data,
-    power_law_sizes,
     print_table,
     spread,
     use_one_thread,
@@ -54,6 +53,7 @@ from losses import (
 )
 from timing import add_timing_options, interleaved, peak_memory
 
+from sk_crl.datasets import power_law_sizes
 from sk_crl.loss import ClassRectificationLoss
 
 KAPPAS = (25, 175)
@@ -105,7 +105,7 @@ def main() -> None:
 
 def make_batches(folder: Path | None) -> Iterator[Batch]:
     """Make the three batches; without data the last is skipped, aloud."""
-    yield power_law_batch("(256, 100 in one target)", 256, [power_law_sizes(100, 500, 25)])
+    yield power_law_batch("(256, 100 in one target)", 256, [power_law_sizes(100)])
     counts = [
         zipf_sizes(n, ratio)
         for n, ratio in zip(X_DOMAIN["classes"], X_DOMAIN["ratio"], strict=True)
@@ -173,7 +173,7 @@ def print_growth() -> None:
 
 def growth_peak(n_samples: int, kappa: int) -> int:
     """Measure the peak memory of one batch size and one kappa."""
-    counts = power_law_sizes(GROWTH_CLASSES, 500, 25)
+    counts = power_law_sizes(GROWTH_CLASSES)
     batch = power_law_batch("", n_samples, [counts])
     return peak_memory(make_step(batch, ClassRectificationLoss(counts.tolist(), kappa=kappa)))
 

@@ -26,7 +26,6 @@ from common import (
     append_result,
     find_data,
     mean_and_deviation,
-    power_law_sizes,
     print_table,
     read_results,
     use_one_thread,
@@ -39,6 +38,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from sk_crl import CRLClassifier
+from sk_crl.datasets import power_law_sizes
 
 DATA = ("imblearn_ozone_level", "imblearn_satimage", "mc_page_blocks", "digits")
 SPLITS = range(5)
@@ -125,7 +125,7 @@ def power_law_rows(y: np.ndarray, seed: int) -> np.ndarray:
     """Choose rows so that the classes follow a power law; which is rare is drawn by `seed`."""
     rng = np.random.default_rng(seed)
     counts = np.bincount(y)
-    sizes = power_law_sizes(len(counts), counts.min(), SMALLEST_DIGIT)
+    sizes = power_law_sizes(len(counts), largest=int(counts.min()), smallest=SMALLEST_DIGIT)
     classes = rng.permutation(len(counts))
     return np.concatenate(
         [rng.permutation(np.flatnonzero(y == c))[:n] for c, n in zip(classes, sizes, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from common import find_data, power_law_sizes
+from common import find_data
 from losses import (
     CELEBA,
     celeba_batch,
@@ -17,6 +17,7 @@ from losses import (
 from timing import Method, Row, Setting, compare
 
 from sk_crl import ClassRectificationLoss
+from sk_crl.datasets import power_law_sizes
 
 BATCH_SIZE = 256
 GOALS = {25: 0.25, 175: 0.03}  # by kappa
@@ -24,7 +25,7 @@ GOALS = {25: 0.25, 175: 0.03}  # by kappa
 
 def loss_rows(setting: Setting) -> Iterator[Row]:
     """Measure the loss of one target beside all its triplets in a tensor."""
-    batch = power_law_batch("", BATCH_SIZE, [power_law_sizes(100, 500, 25)]).to(setting.device)
+    batch = power_law_batch("", BATCH_SIZE, [power_law_sizes(100)]).to(setting.device)
     for kappa, goal in GOALS.items():
         check_dense(batch, kappa)
         ours = ClassRectificationLoss(batch.counts[0].tolist(), kappa=kappa).to(setting.device)

@@ -14,11 +14,12 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
-from common import power_law_sizes, skip
+from common import skip
 from losses import power_law_batch
 from timing import Method, Row, Setting, compare, peak_memory
 from torch import Tensor
 
+from sk_crl.datasets import power_law_sizes
 from sk_crl.loss import class_rectification
 
 N_CLASSES = 100
@@ -97,7 +98,7 @@ def rivals() -> list[Rival]:
 
 def make_embeddings(n_samples: int, device: str) -> tuple[Tensor, Tensor]:
     """Make embeddings that have learned something of their imbalanced labels."""
-    counts = power_law_sizes(N_CLASSES, 500, 25)
+    counts = power_law_sizes(N_CLASSES)
     targets = power_law_batch("", n_samples, [counts]).targets[:, 0]
     generator = torch.Generator().manual_seed(0)
     centres = torch.randn(N_CLASSES, WIDTH, generator=generator)

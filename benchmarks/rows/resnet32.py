@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 
 import torch
-from common import power_law_sizes
 from losses import make_step, power_law_batch
 from timing import Row, Setting, interleaved
 from torch import Tensor, nn
 
 from sk_crl import ClassRectificationLoss
+from sk_crl.datasets import power_law_sizes
 from sk_crl.networks import ResNet32
 
 BATCH_SIZE = 256
@@ -31,7 +31,7 @@ ALL_CLASSES = "ClassRectificationLoss(scope='all')"
 
 def resnet32_rows(setting: Setting) -> Iterator[Row]:
     """Measure steps and losses in turn."""
-    batch = power_law_batch("", BATCH_SIZE, [power_law_sizes(N_CLASSES, 500, 25)])
+    batch = power_law_batch("", BATCH_SIZE, [power_law_sizes(N_CLASSES)])
     batch = batch.to(setting.device)
     counts = batch.counts[0].tolist()
     losses = {
