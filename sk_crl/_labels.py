@@ -134,9 +134,7 @@ def read_labels(Y: Any, missing_label: Any = None, name: str = "y") -> Labels:
         raise ValueError("This requires y to be passed, but the target y is None.")
     if not (missing_label is None or isinstance(missing_label, Number | str)):
         raise ValueError(f"missing_label must be a number or a string; got {missing_label!r}.")
-    if hasattr(Y, "collect"):
-        raise ValueError(f"{name} is a {type(Y).__name__}, without rows yet: call its collect().")
-    if hasattr(Y, "columns") and hasattr(Y, "head"):
+    if is_frame(Y, name):
         return _read_frame(Y, missing_label, name)
     if sparse.issparse(Y) and Y.ndim == 2:
         columns = [
@@ -187,7 +185,7 @@ def read_single_target(y: Any, name: str = "y", missing_label: Any = None) -> La
     if y is None:
         raise ValueError("This requires y to be passed, but the target y is None.")
     if isinstance(y, list | tuple):
-        _refuse_mixed([label for label in y if not _is_missing(label, missing_label)], name)
+        _refuse_mixed([label for label in y if not is_missing_value(label, missing_label)], name)
     if isinstance(y, np.ma.MaskedArray):
         y = np.where(np.ma.getmaskarray(y), None, y.data)
     has_type = hasattr(y, "dtype") and not sparse.issparse(y)
@@ -231,6 +229,16 @@ def _read_frame(Y: Any, missing_label: Any, name: str) -> Labels:
         _read_column(f"target {key!r}", _as_array(Y[key]), missing_label, name) for key in names
     ]
     return Labels(tuple(columns), names, Y.head(0))
+
+
+def is_frame(container: Any, name: str) -> bool:
+    """Whether this is a data frame, of pandas or polars; raise ValueError for one without rows."""
+    kind = type(container)
+    if not (hasattr(kind, "columns") and hasattr(kind, "head")):
+        return False
+    if hasattr(kind, "collect"):
+        raise ValueError(f"{name} is a {kind.__name__}, without rows yet: call its collect().")
+    return True
 
 
 def _as_array(column: Any) -> NDArray:
@@ -280,7 +288,7 @@ def _find_missing(values: NDArray, missing_label: Any) -> NDArray[np.bool_]:
     """Find missing labels."""
     is_missing = np.zeros(len(values), dtype=bool)
     if values.dtype == object:
-        return np.array([_is_missing(value, missing_label) for value in values], dtype=bool)
+        return np.array([is_missing_value(value, missing_label) for value in values], dtype=bool)
     if values.dtype.kind == "f":
         is_missing = np.isnan(values)
     if missing_label is not None and _family(missing_label) == _family(values):
@@ -293,7 +301,7 @@ def _family(values: Any) -> str:
     return {"U": "text", "b": "bool"}.get(np.asarray(values).dtype.kind, "number")
 
 
-def _is_missing(value: Any, missing_label: Any) -> bool:
+def is_missing_value(value: Any, missing_label: Any = None) -> bool:
     """Whether an object stands for a missing label, as None, NaN, NaT and NA do."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
