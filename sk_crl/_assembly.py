@@ -9,12 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sk_crl._averaging import Averaging
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.networks import MLP
+from sk_crl.networks._build import ScoresAndFeatures
+from sk_crl.networks._members import Members
 from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
+from sk_crl.training._folds import Folds
+from sk_crl.training._member_net import MemberNet
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
@@ -22,10 +27,10 @@ from sk_crl.training._stopping import StoppingAtBest
 
 if TYPE_CHECKING:
     from sk_crl._base import NetworkClassifier
+    from sk_crl._ensembling import Ensembling
     from sk_crl.loss._criterion import Criterion
-    from sk_crl.networks._build import ScoresAndFeatures
 
-__all__ = ["make_net"]
+__all__ = ["make_member_net", "make_net"]
 
 
 def make_net(
@@ -52,14 +57,13 @@ def make_net(
     if estimator.verbose:
         callbacks.append(("progress", EpochProgress()))
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
-    removed = estimator.tau if estimator.logit_adjustment == "predict" else 0.0
+    removed = estimator.tau if estimator._correction == "predict" else 0.0
     layout = network.layout
     return CRLNet(
         network,
         criterion=criterion,
         optimizer=optimizer,
         lr=estimator.lr,
-        batch_size=int(estimator.batch_size),
         callbacks=callbacks,
         classes=np.arange(layout.widest),
         predict_nonlinearity=Decision.without_prior(layout, distributions, removed),
@@ -74,6 +78,62 @@ def make_net(
     )
 
 
+def make_member_net(
+    estimator: Ensembling,
+    networks: list[ScoresAndFeatures],
+    members: list[list[ClassDistribution]],
+    fold: torch.Tensor,
+    n_folds: int,
+    device: torch.device,
+) -> MemberNet:
+    """Make the skorch net of an ensemble, not yet initialized.
+
+    `members` are the classes that every member trains on, of every target; `fold` has the fold of
+    every sample.
+    """
+    n_members, one = len(members), networks[0]
+    distributions = [d for of_member in members for d in of_member]
+    layout = ColumnLayout(one.layout.n_classes * n_members)
+    titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
+    network = Members(networks, len(estimator._sample_shape))
+    criterion = estimator._members_criterion(members, n_folds).to(device)
+    callbacks = deepcopy(list(estimator.callbacks or []))
+    if estimator.verbose:
+        callbacks.append(("progress", EpochProgress()))
+    optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
+    removed = estimator.tau if estimator._correction == "predict" else 0.0
+    averaging = Averaging(
+        one.layout,
+        Decision.without_prior(layout, distributions, removed),
+        torch.full((n_members, one.layout.n_targets), 1 / n_members),
+    )
+    n_training = int((fold != 0).sum())
+    weight = _validation_weight(estimator, estimator._class_weights(members[0]), one.layout)
+    return MemberNet(
+        ScoresAndFeatures(network, layout, titles).to(device),
+        criterion=criterion,
+        optimizer=optimizer,
+        lr=estimator.lr,
+        batch_size=estimator._size_of_batches(n_training),
+        max_epochs=int(estimator.max_epochs),
+        callbacks=callbacks,
+        classes=np.arange(one.layout.widest),
+        predict_nonlinearity=Decision(one.layout, torch.zeros(one.layout.n_columns)),
+        validation_weight=None if weight is None else weight.repeat(n_members, 1),
+        folds=Folds(fold, n_folds, n_members),
+        averaging=averaging,
+        monitor=MONITORS[estimator.monitor][0],
+        patience=int(estimator.patience),
+        max_time=estimator.max_time,
+        n_epochs=int(estimator.max_epochs),
+        precision=estimator.precision,
+        device=str(device),
+        train_split=None,
+        verbose=0,
+        **{f"optimizer__{name}": value for name, value in settings.items()},
+    )
+
+
 def _goes_back_by_hand(
     estimator: NetworkClassifier, network: ScoresAndFeatures, criterion: Criterion
 ) -> bool:
@@ -82,7 +142,7 @@ def _goes_back_by_hand(
     Callbacks may hang hooks on the network, and see its graph.
     """
     return (
-        estimator.module in ("mlp", MLP)
+        estimator._built_module() in ("mlp", MLP)
         and knows_way_back(network.network)
         and not criterion.needs_features
         and not estimator.callbacks

@@ -39,6 +39,13 @@ class NetworkClassifier(NetworkPredictor):
 
     _logit_adjustments: tuple[str | None, ...] = (None, "predict")
 
+    _batch_sizes: tuple[str, ...] = ()  # names that `batch_size` may be
+
+    @property
+    def _correction(self) -> str | None:
+        """Where the prior is corrected for."""
+        return self.logit_adjustment
+
     @replace_kwargs()
     def __init__(
         self,
@@ -237,7 +244,12 @@ class NetworkClassifier(NetworkPredictor):
             net = make_net(
                 self, network.to(device), criterion, distributions, weights, has_validation
             )
-            net.set_params(max_epochs=max_epochs, device=str(device), generator=generator)
+            net.set_params(
+                max_epochs=max_epochs,
+                device=str(device),
+                generator=generator,
+                batch_size=self._size_of_batches(len(samples.codes)),
+            )
             net.initialize()
             if before:
                 net.go_on_from(before)
@@ -267,6 +279,10 @@ class NetworkClassifier(NetworkPredictor):
         codes, weight = torch.from_numpy(samples.codes), torch.from_numpy(samples.weight)
         before = shown and [torch.from_numpy(d.counts) for d in shown]
         return SampledEpochs(sampler, codes, weight, self._targets.layout.n_classes, before)
+
+    def _size_of_batches(self, n_samples: int) -> int:
+        """Choose how many samples make a batch."""
+        return int(self.batch_size)
 
     def _network(self, before: CRLNet | None) -> ScoresAndFeatures:
         """Build the network or, going on, build it around the weights of the one before."""

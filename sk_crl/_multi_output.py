@@ -219,7 +219,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     @replace_kwargs(by=Rectifying.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
         missing_label: float | str | None = None,
         **kwargs,

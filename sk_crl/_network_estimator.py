@@ -24,9 +24,17 @@ class NetworkEstimator(SampleReader, PrefixedParameters):
     def _n_classes_told(self) -> int | tuple[int, ...]:
         """Say what a module is told of the number of classes."""
 
+    def _built_module(self) -> str | Callable[..., nn.Module]:
+        """Say what is built."""
+        return self.module
+
+    def _told_of_samples(self) -> dict[str, Any]:
+        """Say what a module is told of samples, beside their shape."""
+        return {}
+
     def _all_names(self) -> list[str]:
         """List the names to suggest in place of an unknown one."""
-        inner = [f"module__{name}" for name in settings_of(self.module)]
+        inner = [f"module__{name}" for name in settings_of(self._built_module())]
         return [*super()._all_names(), *inner, "optimizer__weight_decay", "optimizer__momentum"]
 
     def _built_network(self) -> ScoresAndFeatures:
@@ -36,5 +44,6 @@ class NetworkEstimator(SampleReader, PrefixedParameters):
             "input_shape": self._sample_shape,
             "n_classes": self._n_classes_told(),
         }
-        network = build_network(self.module, told, self._prefixed("module__"))
+        told |= self._told_of_samples()
+        network = build_network(self._built_module(), told, self._prefixed("module__"))
         return ScoresAndFeatures(network, self._targets.layout, self._targets.titles)

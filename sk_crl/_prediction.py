@@ -13,7 +13,6 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sk_crl._network_estimator import NetworkEstimator
-from sk_crl._sample_checks import validate_samples
 
 if TYPE_CHECKING:
     from sk_crl.training._data import CodedData
@@ -32,7 +31,7 @@ class NetworkPredictor(NetworkEstimator):
         from sk_crl.training._data import CodedData
 
         check_is_fitted(self, "net_")
-        X = validate_samples(self, X, reset=False)
+        X = self._encoded_samples(self._checked_samples(X, reset=False))
         return CodedData.unlabelled(X, torch.device(self.net_.device), self.num_workers)
 
     def _scores_of_targets(self, X) -> Sequence[torch.Tensor]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from sk_crl._checks import check_sample_weight, generator_state, set_generator_state
@@ -44,7 +44,7 @@ class SampleReader(ABC):
         of: str = "",
     ) -> Labelled:
         """Check samples, labels and weights; those of weight 0 are as good as absent."""
-        X = validate_samples(self, X, reset=reset, name=f"X{of}")
+        X = self._checked_samples(X, reset=reset, name=f"X{of}")
         if y is None and isinstance(X, Dataset):
             from sk_crl.training._sources import read_labels
 
@@ -59,7 +59,20 @@ class SampleReader(ABC):
         rows = np.flatnonzero(weight)
         if len(rows) < len(X):
             labels, weight = labels.take(rows), weight[rows]
+        X = self._encoded_samples(X, learn_from=rows if reset else None)
         return Labelled(X, rows, labels, weight)
+
+    def _checked_samples(
+        self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
+    ) -> NDArray | Dataset:
+        """Check samples, and that they are like those before."""
+        return validate_samples(self, X, reset=reset, name=name)
+
+    def _encoded_samples(
+        self, X: NDArray | Dataset, learn_from: NDArray | None = None
+    ) -> NDArray | Dataset:
+        """Turn checked samples into what networks are given, learning from some rows how to."""
+        return X
 
     def _encoded(self, given: Labelled, of: str = "") -> Samples:
         """Turn labels into codes; drop samples that have no label at all."""

@@ -8,25 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._base import NetworkClassifier
-from sk_crl._checks import check_boolean
+from sk_crl._ensembling import Ensembling
+from sk_crl._checks import check_boolean, check_choice
 from sk_crl._distribution import ClassDistribution
 from sk_crl._minorities import training_minorities
 from sk_crl._parameters import replace_kwargs
 from sk_crl.loss import ClassRectificationLoss
 
 
-class Rectifying(NetworkClassifier):
+ETA = 0.5  # of a single network
+ETA_OF_MEMBERS = 0.4  # of the members that are rectified at all
+
+
+class Rectifying(Ensembling):
     """Training with a `ClassRectificationLoss`."""
 
-    _logit_adjustments = (None, "loss", "predict")
+    _logit_adjustments = ("auto", None, "loss", "predict")
 
-    @replace_kwargs(by=NetworkClassifier.__init__)
+    @replace_kwargs(by=Ensembling.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
-        eta: float = 0.5,
+        eta: float | str = "auto",
         alpha: float | Sequence[float] | None = None,
         alpha_decay: str | None = None,
         kappa: int | None = 25,
@@ -38,7 +42,7 @@ class Rectifying(NetworkClassifier):
         anchors: str = "all",
         normalize: bool = True,
         bins: int = 100,
-        rectify: str = "unadjusted",
+        rectify: str = "auto",
         **kwargs,
     ):
         self.eta = eta
@@ -58,19 +62,24 @@ class Rectifying(NetworkClassifier):
 
     def _check_own(self) -> None:
         check_boolean("normalize", self.normalize)
-        if self.rectify == "adjusted" and self.logit_adjustment != "loss":
+        if isinstance(self.eta, str):
+            check_choice("eta", self.eta, ("auto",))
+        if self.rectify == "adjusted" and self._correction != "loss":
             raise ValueError(
                 "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
                 f"logit_adjustment={self.logit_adjustment!r}."
             )
 
     def _make_criterion(
-        self, distributions: list[ClassDistribution], class_weight: list[NDArray] | None
+        self,
+        distributions: list[ClassDistribution],
+        class_weight: list[NDArray] | None,
+        alpha: list[float] | None = None,
     ) -> ClassRectificationLoss:
         return ClassRectificationLoss(
             [d.seen for d in distributions],
-            eta=self.eta,
-            alpha=self.alpha,
+            eta=self._eta,
+            alpha=self.alpha if alpha is None else alpha,
             alpha_decay=self.alpha_decay,
             kappa=self.kappa,
             rho=self.rho,
@@ -82,9 +91,38 @@ class Rectifying(NetworkClassifier):
             normalize=self.normalize,
             bins=self.bins,
             class_weight=class_weight,
-            tau=self.tau if self.logit_adjustment == "loss" else 0.0,
-            rectify=self.rectify,
+            tau=self.tau if self._correction == "loss" else 0.0,
+            rectify=self._rectify,
         )
+
+    @property
+    def _eta(self) -> float:
+        """The weight of class rectification per unit of imbalance."""
+        if self.eta != "auto":
+            return self.eta
+        return ETA_OF_MEMBERS if self._n_members > 1 else ETA
+
+    @property
+    def _rectify(self) -> str:
+        """Which probabilities are rectified."""
+        if self.rectify != "auto":
+            return self.rectify
+        return "adjusted" if self._n_members > 1 and self._correction == "loss" else "unadjusted"
+
+    def _n_variants(self, distributions: list[ClassDistribution]) -> int:
+        """Without a weight given there are members without rectification, and members with it."""
+        is_open = self.eta == "auto" and self.alpha is None
+        return 2 if is_open and any(d.omega > 0 for d in distributions) else 1
+
+    def _members_criterion(
+        self, members: list[list[ClassDistribution]], n_folds: int
+    ) -> ClassRectificationLoss:
+        """Make what all members train on; of two kinds of members the first is not rectified."""
+        alphas = np.array([self._alphas(distributions) for distributions in members])
+        if len(members) > n_folds:
+            alphas[:n_folds] = 0
+        flat = [d for distributions in members for d in distributions]
+        return self._make_criterion(flat, self._weights_of_members(members), alphas.ravel().tolist())
 
     def _publish(
         self,
@@ -93,7 +131,10 @@ class Rectifying(NetworkClassifier):
         last: list[ClassDistribution],
     ) -> None:
         super()._publish(distributions, first, last)
-        self.alpha_ = self._shown(self._alphas(first))
+        alphas = np.array(self._alphas(first))
+        if self._n_members > 1 and len(self._variant_weight) > 1:
+            alphas = alphas * self._variant_weight[1]
+        self.alpha_ = self._shown(alphas.tolist())
         pairs = zip(self._targets.classes, distributions, strict=True)
         minorities = [classes[training_minorities(d, self.rho)] for classes, d in pairs]
         self.minority_classes_ = self._shown(minorities)
@@ -101,5 +142,5 @@ class Rectifying(NetworkClassifier):
     def _alphas(self, distributions: list[ClassDistribution]) -> list[float]:
         """Find what class rectification weighs, for every target."""
         if self.alpha is None:
-            return [distribution.alpha(self.eta) for distribution in distributions]
+            return [distribution.alpha(self._eta) for distribution in distributions]
         return np.full(len(distributions), self.alpha, dtype=np.float64).tolist()

@@ -24,7 +24,7 @@ def check_parameters(estimator: NetworkClassifier) -> None:
     several = isinstance(estimator.class_weight, list | tuple)
     weights = estimator.class_weight if several else [estimator.class_weight]
     named = [weight for weight in weights if isinstance(weight, str) and weight in CORRECTIONS]
-    if named and estimator.logit_adjustment is not None:
+    if named and estimator._correction is not None:
         warnings.warn(
             f"class_weight={named[0]!r} and logit_adjustment={estimator.logit_adjustment!r} both "
             "correct for the class prior, so that rare classes count twice. Use one of them: "
@@ -42,7 +42,8 @@ def check_parameters(estimator: NetworkClassifier) -> None:
     for name in ("early_stopping", "warm_start"):
         check_boolean(name, getattr(estimator, name))
     check_integer("max_epochs", estimator.max_epochs, 1)
-    check_integer("batch_size", estimator.batch_size, 1)
+    if not (isinstance(estimator.batch_size, str) and estimator.batch_size in estimator._batch_sizes):
+        check_integer("batch_size", estimator.batch_size, 1)
     check_choice("precision", estimator.precision, PRECISIONS)
     _check_compile(estimator.compile)
     check_integer("num_workers", estimator.num_workers, 0)

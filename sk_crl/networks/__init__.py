@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sk_crl.networks._nin import DARN, DDAN, MTCT
     from sk_crl.networks._parts import PANDA, ANet
     from sk_crl.networks._resnet import ResNet32, ResNet50
+    from sk_crl.networks._table import TableNetwork
     from sk_crl.networks._vgg import FashionNet
     from sk_crl.networks._weights import LoadReport, load_weights
 
@@ -32,6 +33,7 @@ __all__ = [
     "LoadReport",
     "ResNet32",
     "ResNet50",
+    "TableNetwork",
     "load_weights",
 ]
 
@@ -51,6 +53,7 @@ _HOME = {
     "LoadReport": "sk_crl.networks._weights",
     "ResNet32": "sk_crl.networks._resnet",
     "ResNet50": "sk_crl.networks._resnet",
+    "TableNetwork": "sk_crl.networks._table",
     "load_weights": "sk_crl.networks._weights",
 }
 

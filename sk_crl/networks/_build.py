@@ -31,9 +31,10 @@ NETWORKS = {
     "panda": "PANDA",
     "resnet32": "ResNet32",
     "resnet50": "ResNet50",
+    "table": "TableNetwork",
 }
 # What the data say, which a module is told where its signature asks for it.
-TOLD = ("n_features", "n_classes", "input_shape")
+TOLD = ("n_features", "n_classes", "input_shape", "cardinalities")
 _MOST_LISTED = 10  # targets in a message
 _stance = threading.RLock()  # what the compiler does is the same for all threads
 

@@ -143,13 +143,18 @@ class TrainingBatches:
     def _labels(self, order: Tensor) -> Iterator[tuple[Tensor, Any]]:
         """Prepare labels, those of many batches at a time."""
         data, size = self.data, self.batch_size
-        n_batches = min(max(_PREPARED // self.criterion.n_prepared(size), 1), _MOST_BATCHES)
+        n_batches = batches_prepared(self.criterion, size)
         for rows in order.to(data.y.device).split(n_batches * size):
             codes = data.y.index_select(0, rows)
             weight = data.sample_weight
             weight = None if weight is None else weight.index_select(0, rows)
             labels = self.criterion.prepare(codes, weight, batch_size=size)
             yield from zip(codes.split(size), labels, strict=True)
+
+
+def batches_prepared(criterion: Criterion, size: int) -> int:
+    """Choose for how many batches labels are prepared at a time."""
+    return min(max(_PREPARED // criterion.n_prepared(size), 1), _MOST_BATCHES)
 
 
 class OrderedBatches:

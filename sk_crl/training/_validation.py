@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -40,21 +41,38 @@ def validate(
     -------
     ValidationScore
     """
+    log_loss, accuracy = validate_targets(log_probabilities, codes, class_weight)
+    return ValidationScore(log_loss.nanmean().item(), accuracy.nanmean().item())
+
+
+def validate_targets(
+    log_probabilities: Tensor, codes: Tensor, class_weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Score the predictions of every target by itself.
+
+    Parameters
+    ----------
+    log_probabilities, codes, class_weight
+        As in `validate`.
+
+    Returns
+    -------
+    log_loss, accuracy : Tensor of float64, shape (n_targets,)
+        NaN for targets of which no class counts.
+    """
     known = codes.clamp(min=0)
     labelled = (codes >= 0).double()
+    counts = labelled.new_zeros(log_probabilities.shape[1:])
+    counts.scatter_add_(1, known.t(), labelled.t())
+    weight = (counts > 0).double()
+    if class_weight is not None:
+        weight = weight * class_weight
+
+    def balanced(values: Tensor) -> Tensor:
+        per_class = torch.zeros_like(counts)
+        per_class.scatter_add_(1, known.t(), (values * labelled).t())
+        return (weight * per_class / counts.clamp(min=1)).sum(1) / weight.sum(1)
+
     surprise = -log_probabilities.gather(2, known[..., None])[..., 0].double()
     right = (log_probabilities.argmax(2) == codes).double()
-
-    def balanced(values: Tensor) -> float:
-        per_class = labelled.new_zeros(log_probabilities.shape[1:])
-        counts = per_class.clone()
-        counts.scatter_add_(1, known.t(), labelled.t())
-        per_class.scatter_add_(1, known.t(), (values * labelled).t())
-        weight = (counts > 0).double()
-        if class_weight is not None:
-            weight = weight * class_weight
-        total = weight.sum(1)
-        per_target = (weight * per_class / counts.clamp(min=1)).sum(1)[total > 0]
-        return (per_target / total[total > 0]).mean().item()
-
-    return ValidationScore(balanced(surprise), balanced(right))
+    return balanced(surprise), balanced(right)

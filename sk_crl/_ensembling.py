@@ -1,0 +1,279 @@
+"""Cross-validated ensembles of networks, for raw tables or any samples, in place of one network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import validate_data
+from torch import nn
+from torch.utils.data import Dataset
+
+from sk_crl._base import NetworkClassifier
+from sk_crl._checks import check_integer, check_real
+from sk_crl._distribution import ClassDistribution
+from sk_crl._parameters import replace_kwargs
+from sk_crl._reading import unchanged_on_error
+from sk_crl._samples import Samples
+from sk_crl._stratification import fold_codes
+from sk_crl._table_columns import is_table
+from sk_crl._table_encoder import TableEncoder
+from sk_crl.training._validation import validate_targets
+
+if TYPE_CHECKING:
+    from sk_crl.loss._criterion import Criterion
+    from sk_crl.training._net import CRLNet
+
+MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
+# Batches of an ensemble: as many samples as leave an epoch about six steps, within bounds.
+STEPS_OF_EPOCH = 6
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+
+
+class Ensembling(NetworkClassifier):
+    """Training of several networks, each without a fold of its own, or of one."""
+
+    _batch_sizes = ("auto",)
+    _encoder: TableEncoder
+    _n_members: int  # of the last fit, or of the one that is going on
+
+    @replace_kwargs(by=NetworkClassifier.__init__)
+    def __init__(
+        self,
+        module: str | Callable[..., nn.Module] = "auto",
+        *,
+        n_members: int | None = None,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        max_time: float | None = None,
+        logit_adjustment: str | None = "auto",
+        batch_size: int | str = "auto",
+        **kwargs,
+    ):
+        self.n_members = n_members
+        self.categorical_features = categorical_features
+        self.max_time = max_time
+        super().__init__(
+            module, logit_adjustment=logit_adjustment, batch_size=batch_size, **kwargs
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._may_make_ensemble() or self.module == "table"
+        return tags
+
+    # What is made: an ensemble, or one network.
+
+    def _may_make_ensemble(self) -> bool:
+        """Whether the parameters leave it to the samples how many networks are made."""
+        return self.module == "auto" and self.n_members != 1 and not self._asked_of_one()
+
+    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
+        """List what is asked for that only the training of a single network has."""
+        asked = {
+            "X_val": has_validation,
+            "early_stopping": bool(self.early_stopping),
+            "warm_start": bool(self.warm_start),
+            "batch_sampler": self.batch_sampler is not None,
+            "compile": bool(self.compile),
+        }
+        if self.n_members is None:
+            asked["logit_adjustment"] = self.logit_adjustment != "auto"
+            asked["class_weight"] = self.class_weight is not None
+            asked["callbacks"] = bool(self.callbacks)
+        return [name for name, is_asked in asked.items() if is_asked]
+
+    def _choose_members(self, X: Any, has_validation: bool) -> int:
+        """Choose how many networks are trained on samples."""
+        if self.n_members is not None:
+            check_integer("n_members", self.n_members, 1, "or None")
+        if self.max_time is not None:
+            check_real("max_time", self.max_time, 0, np.inf, "(]")
+        asked = self._asked_of_one(has_validation)
+        if self.n_members is None:
+            return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
+        if self.n_members > 1 and asked:
+            raise ValueError(
+                f"n_members={self.n_members} networks are each stopped by a fold of their own; got "
+                f"{' and '.join(asked)}, which a single network has. Leave these out, or set "
+                "n_members=1."
+            )
+        return self.n_members
+
+    def _built_module(self) -> str | Callable[..., nn.Module]:
+        if self.module != "auto":
+            return self.module
+        return "table" if getattr(self, "_n_members", MEMBERS) > 1 else "mlp"
+
+    @property
+    def _correction(self) -> str | None:
+        if self.logit_adjustment != "auto":
+            return self.logit_adjustment
+        # A network that is stopped early has not learned the prior well enough to remove it later.
+        return "loss" if self._n_members > 1 else "predict"
+
+    # Samples: tables are encoded.
+
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        with unchanged_on_error(self):
+            self._n_members = self._choose_members(X, X_val is not None)
+            return super()._fit(X, y, sample_weight, X_val, y_val)
+
+    def _partial_fit(self, X, y, classes, sample_weight):
+        with unchanged_on_error(self):
+            if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:
+                raise ValueError(
+                    "partial_fit trains a single network, and cannot go on with an ensemble. Set "
+                    "n_members=1, and start afresh with a clone of this estimator."
+                )
+            self._n_members = 1
+            return super()._partial_fit(X, y, classes, sample_weight)
+
+    def _checked_samples(
+        self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
+    ) -> Any:
+        if not self._takes_tables():
+            return super()._checked_samples(X, reset=reset, name=name)
+        if not hasattr(X, "shape"):
+            X = np.asarray(X, dtype=None if _are_numbers(X) else object)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return X
+
+    def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
+        if not self._takes_tables():
+            return X
+        if learn_from is not None:
+            rows = X if len(learn_from) == len(X) else _take(X, learn_from)
+            self._encoder = TableEncoder(self.categorical_features).fit(rows)
+            self._sample_shape = (len(self._encoder.source_columns_),)
+        return self._encoder.transform(X)
+
+    def _takes_tables(self) -> bool:
+        """Whether the network is one for tables, which are encoded."""
+        return self._built_module() == "table"
+
+    def _told_of_samples(self) -> dict[str, Any]:
+        return {"cardinalities": self._encoder.cardinalities_} if self._takes_tables() else {}
+
+    # Training: all members at once.
+
+    def _train(
+        self,
+        samples: Samples,
+        validation: Samples | None,
+        distributions: list[ClassDistribution],
+        seed: int,
+        max_epochs: int,
+        before: CRLNet | None,
+        shown: list[ClassDistribution] | None = None,
+    ) -> None:
+        if self._n_members > 1:
+            self._train_members(samples, distributions, seed)
+        else:
+            super()._train(
+                samples, validation, distributions, seed, max_epochs, before, shown
+            )
+
+    def _train_members(
+        self, samples: Samples, distributions: list[ClassDistribution], seed: int
+    ) -> None:
+        """Train all members, choose among them by what they left out; set the fitted attributes."""
+        from sk_crl._assembly import make_member_net
+        from sk_crl.training._data import CodedData
+        from sk_crl.training._device import check_device
+        from sk_crl.training._random import own_random_state
+
+        device = check_device(self.device)
+        n_folds = min(self._n_members, len(samples.codes))
+        fold = fold_codes(samples.codes, n_folds, np.random.default_rng(seed))
+        of_folds = [self._distributions(samples.take(fold != f)) for f in range(n_folds)]
+        members = of_folds * self._n_variants(distributions)
+        with own_random_state(seed, device) as generator:
+            net = make_member_net(
+                self,
+                [self._built_network() for _ in members],
+                members,
+                torch.from_numpy(fold),
+                n_folds,
+                device,
+            )
+            net.set_params(generator=generator)
+            net.initialize()
+            data = CodedData.from_samples(samples, device, self.num_workers)
+            net.partial_fit((data, data))  # skorch's X stands for both
+            log_probabilities = net.left_out_log_probabilities(data)
+        weight = choose_variants(log_probabilities, torch.from_numpy(samples.codes))
+        net.average(weight.repeat_interleave(n_folds, 0) / n_folds)
+        self._variant_weight = weight.numpy()
+        self._publish_training(net, 0, has_validation=True)
+        self._publish(distributions, distributions, distributions)
+        self._seed = seed
+
+    def _n_variants(self, distributions: list[ClassDistribution]) -> int:
+        """Say how many kinds of members there are, each of them trained on all folds."""
+        return 1
+
+    def _members_criterion(
+        self, members: list[list[ClassDistribution]], n_folds: int
+    ) -> Criterion:
+        """Make what all members train on: the targets of one after those of the other."""
+        flat = [d for distributions in members for d in distributions]
+        return self._make_criterion(flat, self._weights_of_members(members))
+
+    def _weights_of_members(
+        self, members: list[list[ClassDistribution]]
+    ) -> list[NDArray] | None:
+        """Turn `class_weight` into a weight for every class of every member's targets."""
+        of_members = [self._class_weights(distributions) for distributions in members]
+        if of_members[0] is None:
+            return None
+        return [weight for of_targets in of_members for weight in of_targets]
+
+    def _size_of_batches(self, n_samples: int) -> int:
+        """Choose how many samples make a batch."""
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        if self._n_members == 1:
+            return 128
+        n_steps = max(n_samples // STEPS_OF_EPOCH, 1)
+        return min(max(2 ** int(math.log2(n_steps)), SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Choose, for every target, which kinds of members count.
+
+    Parameters
+    ----------
+    log_probabilities : Tensor of shape (n_variants, n_samples, n_targets, widest)
+        What is predicted by members that have not seen the sample.
+    codes : Tensor of int64, shape (n_samples, n_targets)
+        True classes, -1 where the label is missing.
+
+    Returns
+    -------
+    Tensor of shape (n_variants, n_targets)
+        Weights that add up to 1: those of the single kind, or of the mean of all kinds, that has
+        the lowest class-balanced log-loss. Ties go to the first kind.
+    """
+    n_variants = len(log_probabilities)
+    choices = torch.eye(n_variants)
+    if n_variants > 1:
+        choices = torch.cat([choices, torch.full((1, n_variants), 1 / n_variants)])
+    losses = []
+    for choice in choices:
+        mixed = (log_probabilities + choice.log()[:, None, None, None]).logsumexp(0)
+        losses.append(validate_targets(mixed, codes)[0])
+    return choices[torch.stack(losses).argmin(0)].T
+
+
+def _take(X: Any, rows: NDArray) -> Any:
+    """Select rows of an array or a data frame."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def _are_numbers(X: Any) -> bool:
+    """Whether NumPy makes numbers of lists."""
+    return np.asarray(X).dtype.kind in "biuf"

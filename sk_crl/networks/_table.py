@@ -1,0 +1,169 @@
+"""A network for tables: embeddings of numbers and of categories before fully connected layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sk_crl._checks import check_integer, check_real
+from sk_crl.networks._branches import Branches
+
+FREQUENCIES = 16  # cosines of a number
+
+
+class TableNetwork(nn.Module):
+    r"""Fully connected network on embeddings of the columns of a table.
+
+    A number :math:`x` is embedded as itself beside :math:`W \cos(2 \pi (v x + b)) + c`, with 16
+    learned frequencies :math:`v` of its own (the "PBLD" embedding of RealMLP, simplified from
+    Gorishniy et al.), a category as a row of a learned table. On all of them stand layers with
+    SiLU and dropout.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns: those of numbers first, scaled to about -3 to 3, then those of codes.
+    n_classes : int or sequence of int
+        Number of classes; for several targets those of each.
+    cardinalities : sequence of int, default=()
+        Number of codes, from 0, of every column of codes.
+    hidden_units : int or sequence of int, default=(128, 128)
+        Width of every hidden layer; empty for a model that is linear in the embeddings.
+    number_units : int, default=4
+        Width of the embedding of a number, the number itself being one of them; 1 for no more.
+    category_units : int, default=8
+        Width of the embedding of a category. Columns of fewer codes are embedded as wide as these.
+    branch_units : int, default=0
+        For several targets: width of a feature layer that each has of its own, see `Branches`. 0
+        for none.
+    dropout : float, default=0.1
+        Dropout after every hidden layer, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        For widths that are no positive integers and a dropout outside its range.
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn and I. Steinwart. Better by Default: Strong Pre-Tuned MLPs and
+    Boosted Trees on Tabular Data. NeurIPS 2024.
+
+    Y. Gorishniy, I. Rubachev and A. Babenko. On Embeddings for Numerical Features in Tabular Deep
+    Learning. NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_crl.networks import TableNetwork
+    >>> network = TableNetwork(n_features=5, n_classes=3, cardinalities=(4, 2))
+    >>> scores, feature = network(torch.tensor([[0.5, -1.0, 2.0, 3.0, 1.0]]))
+    >>> scores.shape, feature.shape
+    (torch.Size([1, 3]), torch.Size([1, 128]))
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int | Sequence[int],
+        cardinalities: Sequence[int] = (),
+        hidden_units: int | Sequence[int] = (128, 128),
+        number_units: int = 4,
+        category_units: int = 8,
+        branch_units: int = 0,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        widths = [hidden_units] if isinstance(hidden_units, Integral) else hidden_units
+        if not isinstance(widths, Sequence | np.ndarray) or not all(
+            isinstance(width, Integral) and width >= 1 for width in widths
+        ):
+            raise ValueError(
+                "hidden_units must be a positive integer or a sequence of them; got "
+                f"{hidden_units!r}."
+            )
+        check_integer("number_units", number_units, 1)
+        check_integer("category_units", category_units, 1)
+        check_integer("branch_units", branch_units, 0)
+        check_real("dropout", dropout, 0, 1, "[)")
+        self.n_numbers = n_features - len(cardinalities)
+        self.numbers = NumberEmbedding(self.n_numbers, number_units)
+        self.categories = nn.ModuleList(
+            nn.Embedding(n_codes, min(n_codes, category_units)) for n_codes in cardinalities
+        )
+        n_embedded = self.n_numbers * number_units
+        n_embedded += sum(table.embedding_dim for table in self.categories)
+        inputs = [n_embedded, *widths]
+        self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
+        for layer in self.hidden:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        self.dropout = dropout
+        self.head: nn.Module
+        if isinstance(n_classes, Integral):
+            self.head = nn.Linear(inputs[-1], n_classes)
+        elif branch_units:
+            self.head = Branches(inputs[-1], n_classes, branch_units, dropout)
+        else:
+            self.head = nn.Linear(inputs[-1], sum(n_classes))
+
+    def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute scores and the feature before them.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : Tensor of shape (n_samples, n_classes)
+            One score for every class, those of all targets side by side.
+        feature : Tensor of shape (n_samples, d) or (n_samples, n_targets, branch_units)
+            Input of the last layer, shared by the targets or one for each.
+        """
+        numbers, codes = X[:, : self.n_numbers], X[:, self.n_numbers :].long()
+        embedded = [table(codes[:, place]) for place, table in enumerate(self.categories)]
+        feature = torch.cat([self.numbers(numbers), *embedded], 1)
+        for layer in self.hidden:
+            feature = F.dropout(F.silu(layer(feature)), self.dropout, self.training)
+        if isinstance(self.head, Branches):
+            return self.head(feature)
+        return self.head(feature), feature
+
+
+class NumberEmbedding(nn.Module):
+    """Every number beside a few learned functions of it, sums of learned cosines.
+
+    Parameters
+    ----------
+    n_numbers : int
+        Number of columns.
+    units : int
+        Width of an embedding, the number itself included.
+    """
+
+    def __init__(self, n_numbers: int, units: int):
+        super().__init__()
+        n_learned = units - 1
+        self.frequency = nn.Parameter(0.3 * torch.randn(n_numbers, FREQUENCIES))
+        self.phase = nn.Parameter(torch.rand(n_numbers, FREQUENCIES) - 0.5)
+        bound = 1 / math.sqrt(FREQUENCIES)
+        self.weight = nn.Parameter(torch.empty(n_numbers, n_learned, FREQUENCIES))
+        self.bias = nn.Parameter(torch.empty(n_numbers, n_learned))
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Embed numbers, (n_samples, n_numbers), as (n_samples, n_numbers * units)."""
+        if not self.bias.numel():
+            return X
+        waves = torch.cos(2 * math.pi * (X[..., None] * self.frequency + self.phase))
+        learned = torch.einsum("bnf,nuf->bnu", waves, self.weight) + self.bias
+        return torch.cat([X, learned.flatten(1)], 1)

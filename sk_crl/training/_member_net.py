@@ -1,0 +1,164 @@
+"""The skorch net of an ensemble: every member trains on its own folds, and stops by itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sk_crl._averaging import Averaging
+from sk_crl.training._data import CodedData
+from sk_crl.training._folds import Folds, LeftOutBatches, MemberBatches
+from sk_crl.training._net import CRLNet
+from sk_crl.training._validation import validate_targets
+
+
+class MemberNet(CRLNet):
+    """A net whose module is `Members`, of an ensemble.
+
+    Fitted to a tuple of the same data twice: members train on all folds but one, and the one that
+    is left out is what they are validated on.
+
+    Parameters
+    ----------
+    folds : Folds
+        Who trains on what.
+    averaging : Averaging
+        How members are averaged in prediction.
+    monitor : {"valid_loss", "valid_balanced_accuracy"}, default="valid_loss"
+        What members are stopped by.
+    patience : int, default=10
+        Epochs without improvement of any member after which training stops.
+    max_time : float, optional
+        Seconds after which it stops at the end of an epoch.
+    **kwargs
+        The parameters of `CRLNet`.
+    """
+
+    def __init__(
+        self,
+        *args,
+        folds: Folds,
+        averaging: Averaging,
+        monitor: str = "valid_loss",
+        patience: int = 10,
+        max_time: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.folds = folds
+        self.averaging = averaging
+        self.monitor = monitor
+        self.patience = patience
+        self.max_time = max_time
+
+    def get_default_callbacks(self):
+        """Time the epochs, and stop member by member."""
+        return [*super().get_default_callbacks(), ("members", MembersAtBest())]
+
+    def get_iterator(self, dataset, training=False):
+        """Return the batches that members train on, what they leave out, or samples for all."""
+        if not isinstance(dataset, CodedData) or dataset.y is None:
+            return super().get_iterator(dataset, training)
+        if training:
+            return MemberBatches(
+                dataset, self.folds, self.batch_size, self.criterion_, self.generator
+            )
+        return LeftOutBatches(dataset, self.folds)
+
+    @torch.no_grad()
+    def _validate_epoch(self, batches: LeftOutBatches) -> None:
+        """Record how every member does on what it leaves out, and how all do in the mean."""
+        predicted = [(self.averaging.by_member(self.infer(X)[0]), y) for X, y in batches]
+        log_probabilities = torch.cat([of_batch for of_batch, _ in predicted]).flatten(1, 2)
+        codes = torch.cat([y for _, y in predicted])
+        of_members = [
+            scores.view(self.averaging.weight.shape).nanmean(1)
+            for scores in validate_targets(
+                log_probabilities.cpu(), codes.cpu(), self.validation_weight
+            )
+        ]
+        for name, scores, less_is_better in zip(
+            ("valid_loss", "valid_balanced_accuracy"), of_members, (True, False), strict=True
+        ):
+            self.history.record(f"{name}_of_members", scores.tolist())
+            self.record(name, scores.nanmean().item(), less_is_better)
+
+    def infer(
+        self, X: Tensor, with_features: bool = False, **fit_params
+    ) -> tuple[Tensor, Tensor | None]:
+        """Compute scores and features; those of samples that all members are given as one."""
+        scores, features = super().infer(X, with_features)
+        if X.ndim > self.module_.network.sample_ndim + 1:
+            return scores, features
+        if features is not None:  # (n_samples, d), or for every target, those of all members
+            of_members = features.unflatten(1, self.averaging.weight.shape)
+            features = of_members.transpose(1, 2).flatten(2)
+            features = features[:, 0] if features.shape[1] == 1 else features
+        return self.averaging(scores.float()), features
+
+    @torch.no_grad()
+    def left_out_log_probabilities(self, data: CodedData) -> Tensor:
+        """Predict every sample by the members that left it out.
+
+        Parameters
+        ----------
+        data : CodedData
+            The samples that the net was fitted to.
+
+        Returns
+        -------
+        Tensor of shape (n_variants, n_samples, n_targets, widest)
+            Log-probabilities; a variant has a member for every fold.
+        """
+        self.module_.eval()
+        batches = LeftOutBatches(data, self.folds)
+        of_rows = torch.cat([self.averaging.by_member(self.infer(X)[0]).cpu() for X, _ in batches])
+        n_folds, n_members = self.folds.n_folds, self.folds.n_members
+        made = torch.zeros(n_members // n_folds, len(data), *of_rows.shape[2:])
+        for member in range(n_members):
+            rows = batches.rows[:, member]
+            is_row = rows >= 0
+            made[member // n_folds, rows[is_row]] = of_rows[is_row, member]
+        return made
+
+    def average(self, weight: Tensor) -> None:
+        """Count the members, (n_members, n_targets), by other weights."""
+        self.averaging = replace(self.averaging, weight=weight)
+
+
+class MembersAtBest(Callback):
+    """Keeps the best weights of every member; stops where none has improved for a while."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Know of no best epoch yet."""
+        self.started_ = time.monotonic()
+        self.best_ = torch.full((net.folds.n_members,), torch.inf)
+        self.since_best_ = 0
+        self.tensors_ = [tensor.clone() for tensor in self._tensors(net)]
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep what has improved, and stop where it is time to."""
+        scores = torch.tensor(net.history[-1, f"{net.monitor}_of_members"])
+        sign = 1 if net.monitor == "valid_loss" else -1
+        has_improved = sign * scores < self.best_
+        self.best_[has_improved] = sign * scores[has_improved]
+        for kept, tensor in zip(self.tensors_, self._tensors(net), strict=True):
+            kept[has_improved] = tensor[has_improved]
+        self.since_best_ = 0 if has_improved.any() else self.since_best_ + 1
+        is_late = net.max_time is not None and time.monotonic() - self.started_ > net.max_time
+        if is_late or self.since_best_ >= net.patience:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net, **kwargs):
+        """Return to the best weights of every member."""
+        for kept, tensor in zip(self.tensors_, self._tensors(net), strict=True):
+            tensor.copy_(kept)
+        del self.tensors_
+
+    def _tensors(self, net) -> list[Tensor]:
+        """List all tensors of the members, which come first in each."""
+        return [tensor.detach() for tensor in net.module_.network.state_dict().values()]
