@@ -39,7 +39,12 @@ class NetworkClassifier(NetworkPredictor):
 
     _logit_adjustments: tuple[str | None, ...] = (None, "predict")
 
-    _batch_sizes: tuple[str, ...] = ()  # names that `batch_size` may be
+    _may_be_auto: tuple[str, ...] = ()  # parameters that may be "auto" beside numbers
+
+    @property
+    def _max_epochs(self) -> int:
+        """Epochs that training is planned to take."""
+        return int(self.max_epochs)
 
     @property
     def _correction(self) -> str | None:
@@ -151,7 +156,7 @@ class NetworkClassifier(NetworkPredictor):
             sampled = self._resampled(samples, seed)
             if sampled is not samples:  # the network learns their prior
                 distributions = self._distributions(sampled)
-            self._train(sampled, validation, distributions, seed, self.max_epochs, before)
+            self._train(sampled, validation, distributions, seed, self._max_epochs, before)
         return self
 
     def _partial_fit(self, X, y, classes, sample_weight):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sk_crl._base import NetworkClassifier
-from sk_crl._checks import check_integer, check_real
+from sk_crl._checks import check_choice, check_integer, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._parameters import replace_kwargs
 from sk_crl._reading import unchanged_on_error
@@ -22,6 +22,7 @@ from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 from sk_crl._table_columns import is_table
 from sk_crl._table_encoder import TableEncoder
+from sk_crl._training_parameters import is_auto
 from sk_crl.training._validation import validate_targets
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from sk_crl.training._net import CRLNet
 
 MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
+EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
+BATCH_OF_ONE = 128
+TARGET_PRIORS = ("uniform", "training")
 # Batches of an ensemble: as many samples as leave an epoch about six steps, within bounds.
 STEPS_OF_EPOCH = 6
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
@@ -37,7 +41,7 @@ SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 class Ensembling(NetworkClassifier):
     """Training of several networks, each without a fold of its own, or of one."""
 
-    _batch_sizes = ("auto",)
+    _may_be_auto = ("max_epochs", "batch_size")
     _encoder: TableEncoder
     _n_members: int  # of the last fit, or of the one that is going on
 
@@ -50,14 +54,21 @@ class Ensembling(NetworkClassifier):
         categorical_features: ArrayLike | str | None = "from_dtype",
         max_time: float | None = None,
         logit_adjustment: str | None = "auto",
+        target_prior: str = "uniform",
+        max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         **kwargs,
     ):
         self.n_members = n_members
         self.categorical_features = categorical_features
         self.max_time = max_time
+        self.target_prior = target_prior
         super().__init__(
-            module, logit_adjustment=logit_adjustment, batch_size=batch_size, **kwargs
+            module,
+            logit_adjustment=logit_adjustment,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            **kwargs,
         )
 
     def __sklearn_tags__(self):
@@ -115,6 +126,12 @@ class Ensembling(NetworkClassifier):
         # A network that is stopped early has not learned the prior well enough to remove it later.
         return "loss" if self._n_members > 1 else "predict"
 
+    @property
+    def _max_epochs(self) -> int:
+        if not is_auto(self.max_epochs):
+            return int(self.max_epochs)
+        return EPOCHS_OF_MEMBERS if self._n_members > 1 else EPOCHS_OF_ONE
+
     # Samples: tables are encoded.
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
@@ -132,9 +149,7 @@ class Ensembling(NetworkClassifier):
             self._n_members = 1
             return super()._partial_fit(X, y, classes, sample_weight)
 
-    def _checked_samples(
-        self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X"
-    ) -> Any:
+    def _checked_samples(self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X") -> Any:
         if not self._takes_tables():
             return super()._checked_samples(X, reset=reset, name=name)
         if not hasattr(X, "shape"):
@@ -158,6 +173,18 @@ class Ensembling(NetworkClassifier):
     def _told_of_samples(self) -> dict[str, Any]:
         return {"cardinalities": self._encoder.cardinalities_} if self._takes_tables() else {}
 
+    # Predictions: for equal classes, or for the shares that they have in training.
+
+    def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        scores = super()._scores_of_targets(X)
+        if self.target_prior == "uniform" or self._correction is None:
+            return scores
+        return [
+            of_target + self.tau * torch.as_tensor(distribution.log_prior, dtype=torch.float32)
+            for of_target, distribution in zip(scores, self._seen, strict=True)
+        ]
+
     # Training: all members at once.
 
     def _train(
@@ -173,9 +200,7 @@ class Ensembling(NetworkClassifier):
         if self._n_members > 1:
             self._train_members(samples, distributions, seed)
         else:
-            super()._train(
-                samples, validation, distributions, seed, max_epochs, before, shown
-            )
+            super()._train(samples, validation, distributions, seed, max_epochs, before, shown)
 
     def _train_members(
         self, samples: Samples, distributions: list[ClassDistribution], seed: int
@@ -211,21 +236,18 @@ class Ensembling(NetworkClassifier):
         self._publish_training(net, 0, has_validation=True)
         self._publish(distributions, distributions, distributions)
         self._seed = seed
+        self._seen = distributions
 
     def _n_variants(self, distributions: list[ClassDistribution]) -> int:
         """Say how many kinds of members there are, each of them trained on all folds."""
         return 1
 
-    def _members_criterion(
-        self, members: list[list[ClassDistribution]], n_folds: int
-    ) -> Criterion:
+    def _members_criterion(self, members: list[list[ClassDistribution]], n_folds: int) -> Criterion:
         """Make what all members train on: the targets of one after those of the other."""
         flat = [d for distributions in members for d in distributions]
         return self._make_criterion(flat, self._weights_of_members(members))
 
-    def _weights_of_members(
-        self, members: list[list[ClassDistribution]]
-    ) -> list[NDArray] | None:
+    def _weights_of_members(self, members: list[list[ClassDistribution]]) -> list[NDArray] | None:
         """Turn `class_weight` into a weight for every class of every member's targets."""
         of_members = [self._class_weights(distributions) for distributions in members]
         if of_members[0] is None:
@@ -234,10 +256,10 @@ class Ensembling(NetworkClassifier):
 
     def _size_of_batches(self, n_samples: int) -> int:
         """Choose how many samples make a batch."""
-        if self.batch_size != "auto":
+        if not is_auto(self.batch_size):
             return int(self.batch_size)
         if self._n_members == 1:
-            return 128
+            return BATCH_OF_ONE
         n_steps = max(n_samples // STEPS_OF_EPOCH, 1)
         return min(max(2 ** int(math.log2(n_steps)), SMALLEST_BATCH), LARGEST_BATCH)
 

@@ -23,18 +23,34 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
 
     Parameters
     ----------
-    module : str, nn.Module class or callable, default="mlp"
-        The network: the name of one in `sk_crl.networks` (``"mlp"``, or for images ``"deepid2"``
-        and others), a class, or any callable that builds an `nn.Module`. It is told `n_features`,
-        `n_classes` (a tuple, one number for every target) and `input_shape` (the shape of one
-        sample) where its signature asks for them, and the ``module__*`` parameters. It returns
-        scores, of shape (n_samples, sum(n_classes)) or as a list of one tensor of shape (n_samples,
-        n_classes) for every target, or a tuple of scores and the features before them, (n_samples,
-        d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a branch for every
-        target on any trunk.
-    eta : float, default=0.5
+    module : str, nn.Module class or callable, default="auto"
+        The network: the name of one in `sk_crl.networks` (``"table"``, ``"mlp"``, or for images
+        ``"deepid2"`` and others), a class, or any callable that builds an `nn.Module`. It is told
+        `n_features`, `n_classes` (a tuple, one number for every target) and `input_shape` (the
+        shape of one sample) where its signature asks for them, and the ``module__*`` parameters. It
+        returns scores, of shape (n_samples, sum(n_classes)) or as a list of one tensor of shape
+        (n_samples, n_classes) for every target, or a tuple of scores and the features before them,
+        (n_samples, d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a
+        branch for every target on any trunk. ``"auto"`` is ``"table"`` in an ensemble and ``"mlp"``
+        in a single network.
+    n_members : int, optional
+        Number of networks. Several are trained each on all but a fold of its own, by which it is
+        stopped early, and averaged in prediction; 1 trains one network on all samples for
+        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
+        something else or what is set speaks of one network: `module`, `logit_adjustment`,
+        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
+        validation data or `partial_fit`.
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
+        default those of data frames whose type is one of categories, strings or booleans.
+    max_time : float, optional
+        Seconds after which an ensemble stops training at the end of an epoch.
+    eta : float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
-        (Eq. 8).
+        (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
+        with 0.4 as without rectification, and of these two kinds, or both together, the one counts
+        for every target, that has the lowest class-balanced log-loss on what its members left out.
     alpha : float or sequence of float, optional
         Weight of class rectification in [0, 1], instead of the one from `eta`, for all targets or
         for each; cross-entropy weighs ``1 - alpha``.
@@ -66,27 +82,36 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         Scale features to unit length for ``level="instance"``.
     bins : int, default=100
         Nodes of the histograms of ``comparison="distribution"``.
-    rectify : {"unadjusted", "adjusted"}, default="unadjusted"
+    rectify : {"auto", "unadjusted", "adjusted"}, default="auto"
         With ``logit_adjustment="loss"``: rectify the probabilities of the scores themselves, which
-        predict, or of the scores that cross-entropy sees.
-    logit_adjustment : {"predict", "loss", None}, default="predict"
+        predict, or of the scores that cross-entropy sees. ``"auto"`` does the second in ensembles
+        and the first in a single network.
+    logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
-        under a uniform prior.
+        under a uniform prior. ``"auto"`` is ``"loss"`` in ensembles, whose members stop before they
+        have learned the prior, and ``"predict"`` in a single network.
     tau : float, default=1.0
         Strength of the correction; 1 corrects for the whole prior.
+    target_prior : {"uniform", "training"}, default="uniform"
+        The class shares that predictions and probabilities are made for: equal ones, which maximise
+        the balanced accuracy, or those of the training data, which maximise the plain one. It
+        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
     class_weight : {None, "balanced", "exp"} or list, default=None
         Weight of every class in the cross-entropy: 1, inverse to its frequency, or the paper's
         ``exp(-share)``; or a list of one of these, or of a dict by label (1 for labels that are not
         named), for every target. ``"balanced"`` corrects for the prior as logit adjustment does:
         use one of them, with ``logit_adjustment=None``.
-    max_epochs : int, default=100
-        Passes over the training data. A few hundred samples make few steps: raise it there. Logit
-        adjustment at prediction needs a network that has learned its training data.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data at most; 300 for ensembles, which stop early, and 100 for a
+        single network. A few hundred samples make few steps: raise it there. Logit adjustment at
+        prediction needs a network that has learned its training data.
     lr : float, default=3e-3
         Learning rate.
-    batch_size : int, default=128
-        Samples in a batch. A single sample left over at the end of an epoch sits it out.
+    batch_size : int or "auto", default="auto"
+        Samples in a batch: 128 for a single network, and 16 to 256 of every member, a power of 2
+        that makes about six batches of its samples. A single sample left over at the end of an
+        epoch sits it out.
     batch_sampler : {None, "stratified", "balanced", "dynamic"} or object, default=None
         What batches are made of: all samples, shuffled; every sample once, in batches with the
         class shares of the data; draws with equal class shares; or draws from the shares of the
@@ -102,7 +127,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     validation_fraction : float, default=0.1
         Share of the training data to split off, in (0, 1); at least one sample for every class.
     patience : int, default=10
-        Epochs without improvement after which training stops.
+        Epochs without improvement after which training stops, that of every member by itself.
     monitor : {"balanced_log_loss", "balanced_accuracy"}, default="balanced_log_loss"
         What is monitored on validation data. Every class counts alike, or as much as a dict
         `class_weight` says; the named class weights are remedies, and do not count here.
@@ -129,7 +154,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     missing_label : number or str, optional
         A label that stands for none, beside NaN, None and NA.
     **kwargs
-        Parameters starting with ``module__`` and ``optimizer__``; the default network takes
+        Parameters starting with ``module__`` and ``optimizer__``; `sk_crl.networks` has those of
+        each network. Those of ``"mlp"`` are
         ``module__hidden_units=(100,)``, a width or one for every layer that the targets share,
         ``module__branch_units=16``, the width of every target's own layer (0 for none), and
         ``module__dropout=0.0``.

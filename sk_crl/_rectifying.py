@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._ensembling import Ensembling
 from sk_crl._checks import check_boolean, check_choice
 from sk_crl._distribution import ClassDistribution
+from sk_crl._ensembling import Ensembling
 from sk_crl._minorities import training_minorities
 from sk_crl._parameters import replace_kwargs
 from sk_crl.loss import ClassRectificationLoss
-
 
 ETA = 0.5  # of a single network
 ETA_OF_MEMBERS = 0.4  # of the members that are rectified at all
@@ -122,7 +121,9 @@ class Rectifying(Ensembling):
         if len(members) > n_folds:
             alphas[:n_folds] = 0
         flat = [d for distributions in members for d in distributions]
-        return self._make_criterion(flat, self._weights_of_members(members), alphas.ravel().tolist())
+        return self._make_criterion(
+            flat, self._weights_of_members(members), alphas.ravel().tolist()
+        )
 
     def _publish(
         self,

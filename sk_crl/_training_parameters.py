@@ -41,9 +41,11 @@ def check_parameters(estimator: NetworkClassifier) -> None:
     check_choice("monitor", estimator.monitor, tuple(MONITORS))
     for name in ("early_stopping", "warm_start"):
         check_boolean(name, getattr(estimator, name))
-    check_integer("max_epochs", estimator.max_epochs, 1)
-    if not (isinstance(estimator.batch_size, str) and estimator.batch_size in estimator._batch_sizes):
-        check_integer("batch_size", estimator.batch_size, 1)
+    for name in ("max_epochs", "batch_size"):
+        may_be_auto = name in estimator._may_be_auto
+        if not (may_be_auto and is_auto(getattr(estimator, name))):
+            otherwise = "or 'auto'" if may_be_auto else ""
+            check_integer(name, getattr(estimator, name), 1, otherwise)
     check_choice("precision", estimator.precision, PRECISIONS)
     _check_compile(estimator.compile)
     check_integer("num_workers", estimator.num_workers, 0)
@@ -68,6 +70,11 @@ def check_parameters(estimator: NetworkClassifier) -> None:
                 "callbacks must hold skorch callbacks, or tuples of a name and a callback; got "
                 f"{'the class ' if is_class else ''}{callback!r}."
             )
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a parameter leaves the choice to the estimator."""
+    return isinstance(value, str) and value == "auto"
 
 
 def _check_compile(given: Any) -> None:

@@ -14,16 +14,15 @@ from torch import Tensor, nn
 from sk_crl._checks import check_integer, check_real
 from sk_crl.networks._branches import Branches
 
-FREQUENCIES = 16  # cosines of a number
+SPREAD = 0.3  # deviation of the frequencies that cosines start with, in waves per unit
 
 
 class TableNetwork(nn.Module):
     r"""Fully connected network on embeddings of the columns of a table.
 
-    A number :math:`x` is embedded as itself beside :math:`W \cos(2 \pi (v x + b)) + c`, with 16
-    learned frequencies :math:`v` of its own (the "PBLD" embedding of RealMLP, simplified from
-    Gorishniy et al.), a category as a row of a learned table. On all of them stand layers with
-    SiLU and dropout.
+    A number :math:`x` is embedded as itself beside a few :math:`\cos(v x + b)` with frequencies
+    and phases that are learned (the periodic embeddings of Gorishniy et al., beside the number as
+    in RealMLP), a category as a row of a learned table. On all of them stand layers with SiLU.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ class TableNetwork(nn.Module):
     branch_units : int, default=0
         For several targets: width of a feature layer that each has of its own, see `Branches`. 0
         for none.
-    dropout : float, default=0.1
+    dropout : float, default=0.0
         Dropout after every hidden layer, in [0, 1).
 
     Raises
@@ -77,7 +76,7 @@ class TableNetwork(nn.Module):
         number_units: int = 4,
         category_units: int = 8,
         branch_units: int = 0,
-        dropout: float = 0.1,
+        dropout: float = 0.0,
     ):
         super().__init__()
         widths = [hidden_units] if isinstance(hidden_units, Integral) else hidden_units
@@ -132,14 +131,16 @@ class TableNetwork(nn.Module):
         embedded = [table(codes[:, place]) for place, table in enumerate(self.categories)]
         feature = torch.cat([self.numbers(numbers), *embedded], 1)
         for layer in self.hidden:
-            feature = F.dropout(F.silu(layer(feature)), self.dropout, self.training)
+            feature = F.silu(layer(feature))
+            if self.dropout:
+                feature = F.dropout(feature, self.dropout, self.training)
         if isinstance(self.head, Branches):
             return self.head(feature)
         return self.head(feature), feature
 
 
 class NumberEmbedding(nn.Module):
-    """Every number beside a few learned functions of it, sums of learned cosines.
+    """Every number beside a few learned cosines of it.
 
     Parameters
     ----------
@@ -151,19 +152,11 @@ class NumberEmbedding(nn.Module):
 
     def __init__(self, n_numbers: int, units: int):
         super().__init__()
-        n_learned = units - 1
-        self.frequency = nn.Parameter(0.3 * torch.randn(n_numbers, FREQUENCIES))
-        self.phase = nn.Parameter(torch.rand(n_numbers, FREQUENCIES) - 0.5)
-        bound = 1 / math.sqrt(FREQUENCIES)
-        self.weight = nn.Parameter(torch.empty(n_numbers, n_learned, FREQUENCIES))
-        self.bias = nn.Parameter(torch.empty(n_numbers, n_learned))
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
+        n_cosines = units - 1
+        self.frequency = nn.Parameter(2 * math.pi * SPREAD * torch.randn(n_cosines, n_numbers))
+        self.phase = nn.Parameter(math.pi * (2 * torch.rand(n_cosines, n_numbers) - 1))
 
     def forward(self, X: Tensor) -> Tensor:
         """Embed numbers, (n_samples, n_numbers), as (n_samples, n_numbers * units)."""
-        if not self.bias.numel():
-            return X
-        waves = torch.cos(2 * math.pi * (X[..., None] * self.frequency + self.phase))
-        learned = torch.einsum("bnf,nuf->bnu", waves, self.weight) + self.bias
-        return torch.cat([X, learned.flatten(1)], 1)
+        cosines = torch.cos(X[:, None] * self.frequency + self.phase)
+        return torch.cat([X[:, None], cosines], 1).flatten(1)

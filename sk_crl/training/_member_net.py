@@ -31,7 +31,7 @@ class MemberNet(CRLNet):
     monitor : {"valid_loss", "valid_balanced_accuracy"}, default="valid_loss"
         What members are stopped by.
     patience : int, default=10
-        Epochs without improvement of any member after which training stops.
+        Epochs without improvement after which a member stops; training ends with the last.
     max_time : float, optional
         Seconds after which it stops at the end of an epoch.
     **kwargs
@@ -137,20 +137,21 @@ class MembersAtBest(Callback):
         """Know of no best epoch yet."""
         self.started_ = time.monotonic()
         self.best_ = torch.full((net.folds.n_members,), torch.inf)
-        self.since_best_ = 0
+        self.since_best_ = torch.zeros(net.folds.n_members, dtype=torch.int64)
         self.tensors_ = [tensor.clone() for tensor in self._tensors(net)]
 
     def on_epoch_end(self, net, **kwargs):
         """Keep what has improved, and stop where it is time to."""
         scores = torch.tensor(net.history[-1, f"{net.monitor}_of_members"])
-        sign = 1 if net.monitor == "valid_loss" else -1
-        has_improved = sign * scores < self.best_
-        self.best_[has_improved] = sign * scores[has_improved]
+        scores = scores if net.monitor == "valid_loss" else -scores
+        # Members whose fold has no label to score keep their last weights.
+        has_improved = ((scores < self.best_) | scores.isnan()) & (self.since_best_ < net.patience)
+        self.best_ = torch.where(has_improved, scores, self.best_)
         for kept, tensor in zip(self.tensors_, self._tensors(net), strict=True):
             kept[has_improved] = tensor[has_improved]
-        self.since_best_ = 0 if has_improved.any() else self.since_best_ + 1
+        self.since_best_ = torch.where(has_improved, 0, self.since_best_ + 1)
         is_late = net.max_time is not None and time.monotonic() - self.started_ > net.max_time
-        if is_late or self.since_best_ >= net.patience:
+        if is_late or (self.since_best_ >= net.patience).all():
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
