@@ -16,6 +16,11 @@ from sk_crl.training._net import CRLNet
 from sk_crl.training._validation import validate_targets
 
 
+# What counts as an improvement for a member's patience: on classes that separate, the log-loss
+# falls for ever.
+LEAST_GAIN = 1e-3
+
+
 class MemberNet(CRLNet):
     """A net whose module is `Members`, of an ensemble.
 
@@ -137,7 +142,8 @@ class MembersAtBest(Callback):
         """Know of no best epoch yet."""
         self.started_ = time.monotonic()
         self.best_ = torch.full((net.folds.n_members,), torch.inf)
-        self.since_best_ = torch.zeros(net.folds.n_members, dtype=torch.int64)
+        self.to_beat_ = self.best_
+        self.waits_ = torch.zeros(net.folds.n_members, dtype=torch.int64)
         self.tensors_ = [tensor.clone() for tensor in self._tensors(net)]
 
     def on_epoch_end(self, net, **kwargs):
@@ -145,13 +151,16 @@ class MembersAtBest(Callback):
         scores = torch.tensor(net.history[-1, f"{net.monitor}_of_members"])
         scores = scores if net.monitor == "valid_loss" else -scores
         # Members whose fold has no label to score keep their last weights.
-        has_improved = ((scores < self.best_) | scores.isnan()) & (self.since_best_ < net.patience)
+        is_training = self.waits_ < net.patience
+        has_improved = ((scores < self.best_) | scores.isnan()) & is_training
         self.best_ = torch.where(has_improved, scores, self.best_)
+        beats = has_improved & (scores < self.to_beat_ - LEAST_GAIN)
+        self.to_beat_ = torch.where(beats, self.best_, self.to_beat_)
+        self.waits_ = torch.where(beats, 0, self.waits_ + 1)
         for kept, tensor in zip(self.tensors_, self._tensors(net), strict=True):
             kept[has_improved] = tensor[has_improved]
-        self.since_best_ = torch.where(has_improved, 0, self.since_best_ + 1)
         is_late = net.max_time is not None and time.monotonic() - self.started_ > net.max_time
-        if is_late or (self.since_best_ >= net.patience).all():
+        if is_late or (self.waits_ >= net.patience).all():
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
