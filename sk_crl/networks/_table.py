@@ -37,7 +37,9 @@ class TableNetwork(nn.Module):
     number_units : int, default=4
         Width of the embedding of a number, the number itself being one of them; 1 for no more.
     category_units : int, default=8
-        Width of the embedding of a category. Columns of fewer codes are embedded as wide as these.
+        Width of the embedding of a category, at most. Columns of few categories are embedded as
+        wide as these are many, and start as if they were one-hot. Code 0, of what is unknown,
+        starts as zeros.
     branch_units : int, default=0
         For several targets: width of a feature layer that each has of its own, see `Branches`. 0
         for none.
@@ -94,8 +96,11 @@ class TableNetwork(nn.Module):
         self.n_numbers = n_features - len(cardinalities)
         self.numbers = NumberEmbedding(self.n_numbers, number_units)
         self.categories = nn.ModuleList(
-            nn.Embedding(n_codes, min(n_codes, category_units)) for n_codes in cardinalities
+            nn.Embedding(n_codes, min(max(n_codes - 1, 1), category_units))
+            for n_codes in cardinalities
         )
+        for table in self.categories:
+            _start_as_one_hot(table)
         n_embedded = self.n_numbers * number_units
         n_embedded += sum(table.embedding_dim for table in self.categories)
         inputs = [n_embedded, *widths]
@@ -137,6 +142,17 @@ class TableNetwork(nn.Module):
         if isinstance(self.head, Branches):
             return self.head(feature)
         return self.head(feature), feature
+
+
+def _start_as_one_hot(table: nn.Embedding) -> None:
+    """Set an embedding to zeros for code 0, and to one-hot or else random vectors of length 1."""
+    n_codes, units = table.weight.shape
+    with torch.no_grad():
+        if n_codes - 1 <= units:
+            table.weight.copy_(torch.eye(n_codes, units + 1)[:, 1:])
+        else:
+            table.weight.normal_(std=1 / math.sqrt(units))
+            table.weight[0] = 0
 
 
 class NumberEmbedding(nn.Module):

@@ -15,7 +15,6 @@ from sk_crl.training._folds import Folds, LeftOutBatches, MemberBatches
 from sk_crl.training._net import CRLNet
 from sk_crl.training._validation import validate_targets
 
-
 # What counts as an improvement for a member's patience: on classes that separate, the log-loss
 # falls for ever.
 LEAST_GAIN = 1e-3
