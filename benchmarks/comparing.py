@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -112,6 +112,11 @@ def run_plan(
 def read_fits(path: Path) -> pd.DataFrame:
     """Read the CSV of all fits."""
     return pd.read_csv(path, dtype={"error": object})
+
+
+def read_all(paths: Sequence[Path]) -> pd.DataFrame:
+    """Read the CSVs of several runs as one."""
+    return pd.concat(map(read_fits, paths), ignore_index=True)
 
 
 def run_table(

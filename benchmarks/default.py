@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from common import add_data_option
 from comparing import (
     LABEL_SCORES,
@@ -31,7 +30,7 @@ from comparing import (
     Plan,
     Table,
     load_tables,
-    read_fits,
+    read_all,
     run_plan,
 )
 from default_methods import find_methods
@@ -73,9 +72,16 @@ def main() -> None:
     if arguments.report:
         from default_report import report
 
-        report(pd.concat(map(read_fits, [arguments.out, *arguments.beside]), ignore_index=True))
+        report(read_all([arguments.out, *arguments.beside]))
         return
     tables = choose(load_tables(arguments.data), arguments.tables)
+    run_quietly(run, tables, arguments)
+
+
+def run_quietly(
+    run: Callable[..., None], tables: dict[str, Table], arguments: argparse.Namespace
+) -> None:
+    """Do the fits that the command line asks for, each on one thread."""
     # Small classes make samplers and folds warn in many fits. Those that fail are still told of.
     warnings.simplefilter("ignore", UserWarning)
     with parallel_config("loky", inner_max_num_threads=1):
@@ -94,7 +100,7 @@ def add_run_options(parser: argparse.ArgumentParser, results: Path) -> None:
     add("--retry-failed", action="store_true", help="do failed fits again")
 
 
-def choose(tables: dict[str, Table], names: Collection[str] | None) -> dict[str, Table]:
+def choose(tables: dict[str, Table], names: Sequence[str] | None) -> dict[str, Table]:
     """Choose tables by name, in the order of the names; all where there are none.
 
     Raises
