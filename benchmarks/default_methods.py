@@ -140,7 +140,7 @@ OURS: dict[str, Make] = {
 
 RIVALS: dict[str, Make] = {
     EASY_ENSEMBLE: after(EasyEnsembleClassifier(n_estimators=30)),
-    # It boosts stumps, which tell few of many classes apart; so here a rival with trees of some depth.
+    # It boosts stumps, which tell few of many classes apart.
     f"{EASY_ENSEMBLE}, deeper trees": after(
         EasyEnsembleClassifier(30, AdaBoostClassifier(DecisionTreeClassifier(max_depth=3)))
     ),

@@ -158,6 +158,22 @@ def test_every_rival_takes_raw_tables(load, sizes, kinds):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, err_msg=name)
 
 
+@pytest.mark.parametrize("name", ["LightGBM", "XGBoost", "CatBoost", "RealMLP", "TabM"])
+@pytest.mark.filterwarnings("ignore")  # of other libraries
+def test_optional_rivals_take_raw_tables(load, name):
+    methods = load("default_methods")
+    pytest.importorskip(methods.LIBRARIES[name])
+    X, y, categorical = make_table(load, [40, 12, 3])
+    train, test = next(load("default").CV.split(X, y))
+    strange = X[test]
+    strange[0, 0] = 9  # no row of the training part has it
+    model = methods.OPTIONAL[name](categorical).fit(X[train], y[train])
+    probabilities = model.predict_proba(strange)
+    assert probabilities.shape == (len(test), 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert (model.predict(strange)[1:] == y[test][1:]).mean() > 0.5
+
+
 def test_methods_are_found_by_name_and_by_group(load, capsys, monkeypatch):
     methods = load("default_methods")
     both = methods.find_methods(["ours", methods.BOOSTING])
