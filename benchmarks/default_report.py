@@ -120,8 +120,14 @@ def gain_cell(table: pd.DataFrame | None, rival: str) -> str:
     if table is None or rival not in table.index:
         return "-"
     row = table.loc[rival]
-    interval = f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
-    return f"{100 * row.difference:+.1f} {interval}, {row.wins:.0f}-{row.losses:.0f}"
+    difference = with_interval(100 * row[["difference", "low", "high"]], digits=1)
+    return f"{difference}, {row.wins:.0f}-{row.losses:.0f}"
+
+
+def with_interval(values: pd.Series, digits: int) -> str:
+    """Write a difference and its interval, which a single table does not have."""
+    difference, low, high = (f"{value:+.{digits}f}" for value in values)
+    return difference if values.isna().any() else f"{difference} [{low}, {high}]"
 
 
 def print_lost_tables(frame: pd.DataFrame) -> None:
@@ -171,7 +177,7 @@ def print_goals(frame: pd.DataFrame) -> None:
                     f"{score} against {rival}",
                     title,
                     *(f"{both[name].groupby(level=0).mean().mean():.4f}" for name in both),
-                    f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]",
+                    with_interval(row[["difference", "low", "high"]], digits=4),
                     f"{row.wins:.0f}-{row.losses:.0f}",
                 ]
             )
