@@ -5,20 +5,20 @@ which features are categories. What it takes to use them is learned inside, from
 All run on one thread.
 
 Class balance is a decision, so every rival gets one that suits it: even samples or bags, class
-weights, or offsets of the log-probabilities, tuned out of fold. The optional rivals, which are slow
-or many, correct the prior: they decide by their probabilities over the class shares.
+weights, or offsets of the log-probabilities, tuned out of fold. Those of other libraries, in
+`default_optional.py`, correct the prior.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from common import skip
+from default_optional import LIBRARIES, OPTIONAL, Make
 from imblearn.ensemble import (
     BalancedBaggingClassifier,
     BalancedRandomForestClassifier,
@@ -38,7 +38,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 from study_methods import make_features
 from under_prior import OffsetDecision, UnderPrior
@@ -51,12 +50,8 @@ BOOSTING = "HistGradientBoosting"
 LOGISTIC = "logistic regression"
 
 SMALL_BAGS = {"min_samples_leaf": 5, "max_iter": 50, "l2_regularization": 1.0}
-# The error, by which these networks stop otherwise, is that of the largest class for long.
-BY_LOG_LOSS = {"val_metric_name": "cross_entropy"}
 FOLDS = 5  # of the tuned offsets
 NEIGHBORS = 5  # of SMOTE
-
-Make = Callable[[NDArray[np.bool_]], UnderPrior]
 
 
 def boosting(categorical: NDArray[np.bool_], **parameters: Any) -> HistGradientBoostingClassifier:
@@ -95,7 +90,7 @@ def smote(categorical: NDArray[np.bool_]) -> UnderPrior:
     Holes are filled, as it measures distances. It looks for neighbours within a class: classes that
     are too small get copies first.
     """
-    fill = SimpleImputer(strategy="median")
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
     few = RandomOverSampler(sampling_strategy=enough_for_neighbors)
     if categorical.all():
         sampler = SMOTEN(k_neighbors=NEIGHBORS)
@@ -176,119 +171,6 @@ RIVALS: dict[str, Make] = {
     f"SMOTE + {BOOSTING}": smote,
     "over-sampling + MLPClassifier": mlp,
     "CRL, single network": single_network,
-}
-# Rivals of other libraries, which run where these are installed, each in the balance of those that
-# cost nothing more: the class shares are divided out of its probabilities.
-
-
-def coded(categorical: NDArray[np.bool_], classifier: Any, with_holes: bool = True) -> Any:
-    """Make a data frame for a classifier: categories in its first columns, then numbers.
-
-    A category that the training part does not have is one of its own, as is a hole.
-    """
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
-    )
-    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    columns = ColumnTransformer(
-        [
-            ("categories", encoder, categorical),
-            ("numbers", "passthrough" if with_holes else fill, ~categorical),
-        ]
-    )
-    frame = FunctionTransformer(as_frame, kw_args={"n_categorical": int(categorical.sum())})
-    return make_pipeline(columns, frame, classifier)
-
-
-def as_frame(X: NDArray, n_categorical: int) -> pd.DataFrame:
-    """Make a data frame of numbers, its first columns those of categories."""
-    frame = pd.DataFrame(np.asarray(X, dtype=np.float64)).add_prefix("x")
-    first = frame.columns[:n_categorical]
-    return frame.astype(dict.fromkeys(first, "int")).astype(dict.fromkeys(first, "category"))
-
-
-def lightgbm(categorical: NDArray[np.bool_]) -> Any:
-    """Make LightGBM's trees."""
-    from lightgbm import LGBMClassifier
-
-    return coded(
-        categorical,
-        LGBMClassifier(
-            n_estimators=200,
-            learning_rate=0.05,
-            subsample=0.8,
-            subsample_freq=1,
-            colsample_bytree=0.8,
-            reg_lambda=1.0,
-            n_jobs=1,
-            verbosity=-1,
-        ),
-    )
-
-
-def xgboost(categorical: NDArray[np.bool_]) -> Any:
-    """Make XGBoost's trees; it refuses categories that it has not seen, so each is a feature."""
-    from xgboost import XGBClassifier
-
-    trees = XGBClassifier(
-        n_estimators=200, learning_rate=0.05, subsample=0.8, colsample_bytree=0.8, n_jobs=1
-    )
-    return make_pipeline(*make_features(categorical), trees)
-
-
-def catboost(categorical: NDArray[np.bool_]) -> Any:
-    """Make CatBoost's trees; it cannot be cloned with a list of categorical features."""
-    from catboost import CatBoostClassifier
-
-    trees = CatBoostClassifier(iterations=300, thread_count=1, allow_writing_files=False, verbose=0)
-    return make_pipeline(*make_features(categorical), trees)
-
-
-def realmlp(categorical: NDArray[np.bool_]) -> Any:
-    """Make pytabkit's RealMLP with its tuned defaults, for fewer epochs; it takes no holes."""
-    from pytabkit import RealMLP_TD_Classifier
-
-    network = RealMLP_TD_Classifier(
-        device="cpu", n_threads=1, n_epochs=192, use_ls=False, **BY_LOG_LOSS
-    )
-    return coded(categorical, network, with_holes=False)
-
-
-def tabm(categorical: NDArray[np.bool_]) -> Any:
-    """Make pytabkit's TabM, smaller and for fewer epochs than its default; it takes no holes."""
-    from pytabkit import TabM_D_Classifier
-
-    network = TabM_D_Classifier(
-        device="cpu",
-        n_threads=1,
-        tabm_k=16,
-        d_block=128,
-        n_blocks=2,
-        n_epochs=50,
-        **BY_LOG_LOSS,
-    )
-    return coded(categorical, network, with_holes=False)
-
-
-def corrected(make: Callable[[NDArray[np.bool_]], Any]) -> Make:
-    """Correct the prior of a method."""
-    return lambda categorical: UnderPrior(make(categorical), corrected=True)
-
-
-OPTIONAL: dict[str, Make] = {
-    "LightGBM": corrected(lightgbm),
-    "XGBoost": corrected(xgboost),
-    "CatBoost": corrected(catboost),
-    "RealMLP": corrected(realmlp),
-    "TabM": corrected(tabm),
-}
-
-LIBRARIES = {
-    "LightGBM": "lightgbm",
-    "XGBoost": "xgboost",
-    "CatBoost": "catboost",
-    "RealMLP": "pytabkit",
-    "TabM": "pytabkit",
 }
 
 ALL = OURS | RIVALS | OPTIONAL
