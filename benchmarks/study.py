@@ -17,46 +17,27 @@ import argparse
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from common import add_data_option, skip
+from common import add_data_option
+from comparing import (
+    LABEL_SCORES,
+    PROBABILITY_SCORES,
+    PROCESSES,
+    Plan,
+    Table,
+    load_tables,
+    read_fits,
+    run_plan,
+)
 from joblib import parallel_config
-from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, log_loss, make_scorer
-from sklearn.utils.class_weight import compute_sample_weight
 from study_methods import make_methods
 
-from sk_crl import balanced_accuracy
-from sk_crl.evaluation import compare
 from sk_crl.model_selection import MultiOutputStratifiedShuffleSplit
 
 CV = MultiOutputStratifiedShuffleSplit(3, test_size=1 / 3, random_state=0)
-PROCESSES = 2
 RESULTS = Path(__file__).parent / "results" / "study.csv"
-
-
-def balanced_log_loss(y: NDArray, probabilities: NDArray) -> float:
-    """Compute the log-loss in which all classes count alike."""
-    return log_loss(y, probabilities, sample_weight=compute_sample_weight("balanced", y))
-
-
-LABEL_SCORES = {"balanced_accuracy": balanced_accuracy, "macro_f1": "f1_macro"}
-PROBABILITY_SCORES = {
-    "average_precision": make_scorer(average_precision_score, response_method="predict_proba"),
-    "log_loss": make_scorer(log_loss, response_method="predict_proba"),
-    "balanced_log_loss": make_scorer(balanced_log_loss, response_method="predict_proba"),
-}
-
-
-class Table(NamedTuple):
-    """A table: features, labels, and which features are numbers of categories."""
-
-    X: NDArray
-    y: NDArray
-    categorical: NDArray[np.bool_]
 
 
 def main() -> None:
@@ -79,20 +60,6 @@ def main() -> None:
         run(tables, arguments.out, retry_failed=arguments.retry_failed)
 
 
-def load_tables(folder: Path | None) -> dict[str, Table]:
-    """Load all tables of a folder, the largest first."""
-    paths = [] if folder is None else sorted((Path(folder) / "tabular").glob("*.npz"))
-    if not paths:
-        skip("the study", f"no tabular/*.npz in the data folder, which is {folder}")
-    tables = {}
-    for path in paths:
-        with np.load(path) as file:
-            X = file["X"]
-            mask = file["categorical"] if "categorical" in file else np.zeros(X.shape[1], bool)
-            tables[path.stem] = Table(X, file["y"], mask)
-    return dict(sorted(tables.items(), key=lambda item: -len(item[1].y)))
-
-
 def run(
     tables: dict[str, Table],
     path: Path,
@@ -101,57 +68,18 @@ def run(
     retry_failed: bool = False,
 ) -> None:
     """Do the fits that are missing, a table after the other, and write the CSV after each."""
-    start = perf_counter()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for number, (name, table) in enumerate(tables.items(), start=1):
-        print(f"{name}: {len(table.y)} rows", flush=True)
-        frame = run_table(name, table, path.with_suffix(".jsonl"), make, n_jobs, retry_failed)
-        others = read_fits(path).query("dataset != @name") if path.exists() else None
-        frame = pd.concat([others, frame], ignore_index=True)
-        frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-        minutes = (perf_counter() - start) / 60
-        print(f"{number} of {len(tables)} tables after {minutes:.1f} minutes", flush=True)
+
+    def make_for(table: Table) -> dict[str, Any]:
+        train, _ = next(CV.split(table.X, table.y))
+        return make(np.unique(table.y[train], return_counts=True)[1].tolist(), table.categorical)
+
+    plan = Plan(make_for, CV, scoring, (*LABEL_SCORES, *PROBABILITY_SCORES))
+    run_plan(tables, path, plan, n_jobs, retry_failed)
 
 
-def read_fits(path: Path) -> pd.DataFrame:
-    """Read the CSV of all fits."""
-    return pd.read_csv(path, dtype={"error": object})
-
-
-def run_table(
-    name: str,
-    table: Table,
-    path: Path,
-    make: Callable[..., dict[str, Any]],
-    n_jobs: int,
-    retry_failed: bool,
-) -> pd.DataFrame:
-    """Compare all methods on a table; those without probabilities lack the scores of these."""
-    X, y, categorical = table
-    train, _ = next(CV.split(X, y))
-    methods = make(np.unique(y[train], return_counts=True)[1].tolist(), categorical)
-    groups = {True: PROBABILITY_SCORES, False: {}}
-    frames = [
-        compare(
-            {n: m for n, m in methods.items() if hasattr(m, "predict_proba") == has_probabilities},
-            {name: (X, y)},
-            cv=CV,
-            scoring=LABEL_SCORES | scores,
-            n_jobs=n_jobs,
-            path=path,
-            retry_failed=retry_failed,
-        )
-        for has_probabilities, scores in groups.items()
-        if any(hasattr(m, "predict_proba") == has_probabilities for m in methods.values())
-    ]
-    frame = pd.concat([one.dropna(axis=1, how="all") for one in frames], ignore_index=True)
-    place = {method: number for number, method in enumerate(methods)}
-    frame = frame.sort_values(
-        ["split", "method"], key=lambda c: c.map(place) if c.name == "method" else c
-    )
-    columns = [*LABEL_SCORES, *PROBABILITY_SCORES]
-    known = ["dataset", "method", "split", "n_train", "n_classes", "imbalance_ratio"]
-    return frame.reindex(columns=[*known, *columns, "fit_time", "score_time", "error"])
+def scoring(method: Any) -> dict[str, Any]:
+    """Choose the scorers of a method: some have no probabilities."""
+    return LABEL_SCORES | (PROBABILITY_SCORES if hasattr(method, "predict_proba") else {})
 
 
 if __name__ == "__main__":

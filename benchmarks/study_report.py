@@ -133,16 +133,18 @@ def print_scores_by_table(frame: pd.DataFrame, order: list[str]) -> None:
         )
 
 
-def print_secondary(frame: pd.DataFrame, order: list[str]) -> None:
+def print_secondary(
+    frame: pd.DataFrame, order: list[str], scores: dict[str, tuple[str, bool]] = SECONDARY
+) -> None:
     """Print the other scores: the mean over tables, and the mean rank among who has them all."""
     columns = {}
-    for metric, (_, greater_is_better) in SECONDARY.items():
+    for metric, (_, greater_is_better) in scores.items():
         means = mean_scores(frame, metric)
         whole = frame[frame["method"].isin(means.index[means.notna().all(axis=1)])]
         columns[metric] = rank_table(whole, metric, greater_is_better=greater_is_better)
     print("Other scores, mean over the tables (mean rank), of methods that have all:\n")
     print_table(
-        ["method", *(title for title, _ in SECONDARY.values())],
+        ["method", *(title for title, _ in scores.values())],
         (
             [
                 method,
