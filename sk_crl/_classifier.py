@@ -34,7 +34,7 @@ class CRLClassifier(Rectifying, OneTarget):
         `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        validation data or `partial_fit`.
+        `precision`, validation data or `partial_fit`.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
@@ -173,7 +173,7 @@ class CRLClassifier(Rectifying, OneTarget):
     minority_classes_ : ndarray
         Labels of the classes that are minorities of the training data (Eq. 3).
     loss_curve_ : list of float
-        Training loss of every epoch.
+        Training loss of every epoch; the mean over the members of an ensemble.
     validation_scores_ : list of float
         Monitored score of every epoch, higher is better; where there were validation data.
     best_validation_score_ : float

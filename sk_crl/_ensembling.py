@@ -90,6 +90,7 @@ class Ensembling(NetworkClassifier):
             "warm_start": bool(self.warm_start),
             "batch_sampler": self.batch_sampler is not None,
             "compile": bool(self.compile),
+            "precision": self.precision != "float32",  # vmap passes over autocast
         }
         if self.n_members is None:
             asked["logit_adjustment"] = self.logit_adjustment != "auto"
@@ -103,6 +104,7 @@ class Ensembling(NetworkClassifier):
             check_integer("n_members", self.n_members, 1, "or None")
         if self.max_time is not None:
             check_real("max_time", self.max_time, 0, np.inf, "(]")
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         asked = self._asked_of_one(has_validation)
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
@@ -178,11 +180,20 @@ class Ensembling(NetworkClassifier):
     def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
         check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         scores = super()._scores_of_targets(X)
-        if self.target_prior == "uniform" or self._correction is None:
+        if self.target_prior == "uniform":
             return scores
-        return [
-            of_target + self.tau * torch.as_tensor(distribution.log_prior, dtype=torch.float32)
-            for of_target, distribution in zip(scores, self._seen, strict=True)
+        return [s + removed for s, removed in zip(scores, self._removed_prior, strict=True)]
+
+    def _publish(
+        self,
+        distributions: list[ClassDistribution],
+        first: list[ClassDistribution],
+        last: list[ClassDistribution],
+    ) -> None:
+        super()._publish(distributions, first, last)
+        strength = 0.0 if self._correction is None else self.tau
+        self._removed_prior = [
+            torch.as_tensor(strength * d.log_prior, dtype=torch.float32) for d in distributions
         ]
 
     # Training: all members at once.
@@ -230,7 +241,9 @@ class Ensembling(NetworkClassifier):
             data = CodedData.from_samples(samples, device, self.num_workers)
             net.partial_fit((data, data))  # skorch's X stands for both
             log_probabilities = net.left_out_log_probabilities(data)
-        weight = choose_variants(log_probabilities, torch.from_numpy(samples.codes))
+        weight = choose_variants(
+            log_probabilities, torch.from_numpy(samples.codes), net.validation_weight
+        )
         net.average(weight.repeat_interleave(n_folds, 0) / n_folds)
         self._variant_weight = weight.numpy()
         self._publish_training(net, 0, has_validation=True)
@@ -264,7 +277,9 @@ class Ensembling(NetworkClassifier):
         return min(max(2 ** int(math.log2(n_steps)), SMALLEST_BATCH), LARGEST_BATCH)
 
 
-def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+def choose_variants(
+    log_probabilities: torch.Tensor, codes: torch.Tensor, class_weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Choose, for every target, which kinds of members count.
 
     Parameters
@@ -273,6 +288,8 @@ def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> tor
         What is predicted by members that have not seen the sample.
     codes : Tensor of int64, shape (n_samples, n_targets)
         True classes, -1 where the label is missing.
+    class_weight : Tensor of shape (n_targets, widest), optional
+        How much every class counts; by default all count alike.
 
     Returns
     -------
@@ -287,7 +304,7 @@ def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> tor
     losses = []
     for choice in choices:
         mixed = (log_probabilities + choice.log()[:, None, None, None]).logsumexp(0)
-        losses.append(validate_targets(mixed, codes)[0])
+        losses.append(validate_targets(mixed, codes, class_weight)[0])
     return choices[torch.stack(losses).argmin(0)].T
 
 
