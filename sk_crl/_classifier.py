@@ -167,6 +167,8 @@ class CRLClassifier(Rectifying, OneTarget):
         Imbalance of the training data (Eq. 8), in [0, 1).
     alpha_ : float
         Weight that class rectification had, in the first epoch where it changes.
+        Where an ensemble has chosen its members without rectification it is 0, and half where it
+        has chosen both kinds.
     batch_prior_ : ndarray of shape (n_classes,)
         Class shares of the batches, which logit adjustment goes by: `prior_` unless a batch sampler
         changes them, and then those of the epoch that the network is from.

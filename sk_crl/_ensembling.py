@@ -33,6 +33,7 @@ MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
 EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
 BATCH_OF_ONE = 128
 TARGET_PRIORS = ("uniform", "training")
+ROUNDING = 1e-6  # what log-losses that are equal may differ by
 # Batches of an ensemble: as many samples as leave an epoch about six steps, within bounds.
 STEPS_OF_EPOCH = 6
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
@@ -42,7 +43,7 @@ class Ensembling(NetworkClassifier):
     """Training of several networks, each without a fold of its own, or of one."""
 
     _may_be_auto = ("max_epochs", "batch_size")
-    _encoder: TableEncoder
+    _encoder: TableEncoder | None  # of tables, for a network that takes them
     _n_members: int  # of the last fit, or of the one that is going on
 
     @replace_kwargs(by=NetworkClassifier.__init__)
@@ -152,7 +153,10 @@ class Ensembling(NetworkClassifier):
             return super()._partial_fit(X, y, classes, sample_weight)
 
     def _checked_samples(self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X") -> Any:
-        if not self._takes_tables():
+        if reset:
+            is_for_tables = self._built_module() == "table"
+            self._encoder = TableEncoder(self.categorical_features) if is_for_tables else None
+        if self._encoder is None:
             return super()._checked_samples(X, reset=reset, name=name)
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=None if _are_numbers(X) else object)
@@ -160,26 +164,21 @@ class Ensembling(NetworkClassifier):
         return X
 
     def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
-        if not self._takes_tables():
+        if self._encoder is None:
             return X
         if learn_from is not None:
-            rows = X if len(learn_from) == len(X) else _take(X, learn_from)
-            self._encoder = TableEncoder(self.categorical_features).fit(rows)
+            self._encoder.fit(X if len(learn_from) == len(X) else _take(X, learn_from))
             self._sample_shape = (len(self._encoder.source_columns_),)
         return self._encoder.transform(X)
 
-    def _takes_tables(self) -> bool:
-        """Whether the network is one for tables, which are encoded."""
-        return self._built_module() == "table"
-
     def _told_of_samples(self) -> dict[str, Any]:
-        return {"cardinalities": self._encoder.cardinalities_} if self._takes_tables() else {}
+        return {} if self._encoder is None else {"cardinalities": self._encoder.cardinalities_}
 
     # Predictions: for equal classes, or for the shares that they have in training.
 
     def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         scores = super()._scores_of_targets(X)
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         if self.target_prior == "uniform":
             return scores
         return [s + removed for s, removed in zip(scores, self._removed_prior, strict=True)]
@@ -305,7 +304,9 @@ def choose_variants(
     for choice in choices:
         mixed = (log_probabilities + choice.log()[:, None, None, None]).logsumexp(0)
         losses.append(validate_targets(mixed, codes, class_weight)[0])
-    return choices[torch.stack(losses).argmin(0)].T
+    by_choice = torch.stack(losses)
+    is_least = by_choice <= by_choice.min(0).values + ROUNDING
+    return choices[is_least.int().argmax(0)].T
 
 
 def _take(X: Any, rows: NDArray) -> Any:
