@@ -19,7 +19,7 @@ from sk_crl.networks._members import Members
 from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
 from sk_crl.training._folds import Folds
-from sk_crl.training._member_net import MemberNet
+from sk_crl.training._member_net import MemberNet, MembersAtBest
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
@@ -97,9 +97,11 @@ def make_member_net(
     titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
     network = Members(networks, len(estimator._sample_shape))
     criterion = estimator._members_criterion(members, n_folds).to(device)
+    # What stops training comes last, so that all others hear of the epoch first.
     callbacks = deepcopy(list(estimator.callbacks or []))
     if estimator.verbose:
         callbacks.append(("progress", EpochProgress()))
+    callbacks.append(("members", MembersAtBest()))
     optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
     removed = estimator.tau if estimator._correction == "predict" else 0.0
     averaging = Averaging(
@@ -108,7 +110,7 @@ def make_member_net(
         torch.full((n_members, one.layout.n_targets), 1 / n_members),
     )
     n_training = int((fold != 0).sum())
-    weight = _validation_weight(estimator, estimator._class_weights(members[0]), one.layout)
+    class_weight = estimator._class_weights(members[0])
     return MemberNet(
         ScoresAndFeatures(network, layout, titles).to(device),
         criterion=criterion,
@@ -119,7 +121,7 @@ def make_member_net(
         callbacks=callbacks,
         classes=np.arange(one.layout.widest),
         predict_nonlinearity=Decision(one.layout, torch.zeros(one.layout.n_columns)),
-        validation_weight=None if weight is None else weight.repeat(n_members, 1),
+        validation_weight=_validation_weight(estimator, class_weight, one.layout),
         folds=Folds(fold, n_folds, n_members),
         averaging=averaging,
         monitor=MONITORS[estimator.monitor][0],

@@ -33,6 +33,7 @@ MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
 EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
 BATCH_OF_ONE = 128
 TARGET_PRIORS = ("uniform", "training")
+ROUNDING = 1e-6  # what log-losses that are equal may differ by
 # Batches of an ensemble: as many samples as leave an epoch about six steps, within bounds.
 STEPS_OF_EPOCH = 6
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
@@ -42,7 +43,7 @@ class Ensembling(NetworkClassifier):
     """Training of several networks, each without a fold of its own, or of one."""
 
     _may_be_auto = ("max_epochs", "batch_size")
-    _encoder: TableEncoder
+    _encoder: TableEncoder | None  # of tables, for a network that takes them
     _n_members: int  # of the last fit, or of the one that is going on
 
     @replace_kwargs(by=NetworkClassifier.__init__)
@@ -90,6 +91,7 @@ class Ensembling(NetworkClassifier):
             "warm_start": bool(self.warm_start),
             "batch_sampler": self.batch_sampler is not None,
             "compile": bool(self.compile),
+            "precision": self.precision != "float32",  # vmap passes over autocast
         }
         if self.n_members is None:
             asked["logit_adjustment"] = self.logit_adjustment != "auto"
@@ -103,6 +105,7 @@ class Ensembling(NetworkClassifier):
             check_integer("n_members", self.n_members, 1, "or None")
         if self.max_time is not None:
             check_real("max_time", self.max_time, 0, np.inf, "(]")
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         asked = self._asked_of_one(has_validation)
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
@@ -150,7 +153,10 @@ class Ensembling(NetworkClassifier):
             return super()._partial_fit(X, y, classes, sample_weight)
 
     def _checked_samples(self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X") -> Any:
-        if not self._takes_tables():
+        if reset:
+            is_for_tables = self._built_module() == "table"
+            self._encoder = TableEncoder(self.categorical_features) if is_for_tables else None
+        if self._encoder is None:
             return super()._checked_samples(X, reset=reset, name=name)
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=None if _are_numbers(X) else object)
@@ -158,31 +164,35 @@ class Ensembling(NetworkClassifier):
         return X
 
     def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
-        if not self._takes_tables():
+        if self._encoder is None:
             return X
         if learn_from is not None:
-            rows = X if len(learn_from) == len(X) else _take(X, learn_from)
-            self._encoder = TableEncoder(self.categorical_features).fit(rows)
+            self._encoder.fit(X if len(learn_from) == len(X) else _take(X, learn_from))
             self._sample_shape = (len(self._encoder.source_columns_),)
         return self._encoder.transform(X)
 
-    def _takes_tables(self) -> bool:
-        """Whether the network is one for tables, which are encoded."""
-        return self._built_module() == "table"
-
     def _told_of_samples(self) -> dict[str, Any]:
-        return {"cardinalities": self._encoder.cardinalities_} if self._takes_tables() else {}
+        return {} if self._encoder is None else {"cardinalities": self._encoder.cardinalities_}
 
     # Predictions: for equal classes, or for the shares that they have in training.
 
     def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         scores = super()._scores_of_targets(X)
-        if self.target_prior == "uniform" or self._correction is None:
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        if self.target_prior == "uniform":
             return scores
-        return [
-            of_target + self.tau * torch.as_tensor(distribution.log_prior, dtype=torch.float32)
-            for of_target, distribution in zip(scores, self._seen, strict=True)
+        return [s + removed for s, removed in zip(scores, self._removed_prior, strict=True)]
+
+    def _publish(
+        self,
+        distributions: list[ClassDistribution],
+        first: list[ClassDistribution],
+        last: list[ClassDistribution],
+    ) -> None:
+        super()._publish(distributions, first, last)
+        strength = 0.0 if self._correction is None else self.tau
+        self._removed_prior = [
+            torch.as_tensor(strength * d.log_prior, dtype=torch.float32) for d in distributions
         ]
 
     # Training: all members at once.
@@ -230,7 +240,9 @@ class Ensembling(NetworkClassifier):
             data = CodedData.from_samples(samples, device, self.num_workers)
             net.partial_fit((data, data))  # skorch's X stands for both
             log_probabilities = net.left_out_log_probabilities(data)
-        weight = choose_variants(log_probabilities, torch.from_numpy(samples.codes))
+        weight = choose_variants(
+            log_probabilities, torch.from_numpy(samples.codes), net.validation_weight
+        )
         net.average(weight.repeat_interleave(n_folds, 0) / n_folds)
         self._variant_weight = weight.numpy()
         self._publish_training(net, 0, has_validation=True)
@@ -264,7 +276,9 @@ class Ensembling(NetworkClassifier):
         return min(max(2 ** int(math.log2(n_steps)), SMALLEST_BATCH), LARGEST_BATCH)
 
 
-def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+def choose_variants(
+    log_probabilities: torch.Tensor, codes: torch.Tensor, class_weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Choose, for every target, which kinds of members count.
 
     Parameters
@@ -273,6 +287,8 @@ def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> tor
         What is predicted by members that have not seen the sample.
     codes : Tensor of int64, shape (n_samples, n_targets)
         True classes, -1 where the label is missing.
+    class_weight : Tensor of shape (n_targets, widest), optional
+        How much every class counts; by default all count alike.
 
     Returns
     -------
@@ -287,8 +303,10 @@ def choose_variants(log_probabilities: torch.Tensor, codes: torch.Tensor) -> tor
     losses = []
     for choice in choices:
         mixed = (log_probabilities + choice.log()[:, None, None, None]).logsumexp(0)
-        losses.append(validate_targets(mixed, codes)[0])
-    return choices[torch.stack(losses).argmin(0)].T
+        losses.append(validate_targets(mixed, codes, class_weight)[0])
+    by_choice = torch.stack(losses)
+    is_least = by_choice <= by_choice.min(0).values + ROUNDING
+    return choices[is_least.int().argmax(0)].T
 
 
 def _take(X: Any, rows: NDArray) -> Any:

@@ -39,7 +39,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        validation data or `partial_fit`.
+        `precision`, validation data or `partial_fit`.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
@@ -180,13 +180,16 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         Imbalance of the training data (Eq. 8), in [0, 1).
     alpha_ : ndarray of shape (n_outputs_,)
         Weight that class rectification had, in the first epoch where it changes.
+        Where an ensemble has chosen its members without rectification it is 0, and half where it
+        has chosen both kinds.
     batch_prior_ : list of ndarray of shape (n_classes,)
         Class shares of the batches, which logit adjustment goes by: `prior_` unless a batch sampler
         changes them, and then those of the epoch that the network is from.
     minority_classes_ : list of ndarray
         Labels of the classes that are minorities of the training data (Eq. 3), for every target.
     loss_curve_ : list of float
-        Training loss of every epoch, the sum over the targets.
+        Training loss of every epoch, the sum over the targets; the mean over the members of an
+        ensemble.
     validation_scores_ : list of float
         Monitored score of every epoch, the mean over the targets, higher is better; where there
         were validation data.

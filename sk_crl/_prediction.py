@@ -69,7 +69,8 @@ class NetworkPredictor(NetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, d) or (n_samples, n_targets, d)
-            Features that all targets share, or those of every target.
+            Features that all targets share, or those of every target; those of the members of an
+            ensemble side by side.
 
         Raises
         ------

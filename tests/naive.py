@@ -265,7 +265,8 @@ def mixed_loss(
 ):
     """Eq. 8, summed over targets: alpha * L_crl + (1 - alpha) * L_ce.
 
-    `class_counts` and `class_weight` hold one list for every target.
+    `class_counts` and `class_weight` hold one list for every target; `sample_weight` holds a
+    number for every sample, or a list of one for each of its labels.
     """
     n_classes = [len(counts) for counts in class_counts]
     targets = targets.reshape(len(scores), len(n_classes))
@@ -277,10 +278,11 @@ def mixed_loss(
     for j, raw in enumerate(scores.split(tuple(n_classes), dim=1)):
         counts = torch.tensor(class_counts[j], dtype=torch.float64)
         adjusted = raw + tau * (counts / counts.sum()).log() if tau else raw
-        weighing = zip(targets[:, j].tolist(), sample_weight, strict=True)
+        of_target = [w[j] if isinstance(w, list) else w for w in sample_weight]
+        weighing = zip(targets[:, j].tolist(), of_target, strict=True)
         codes = [-1 if w == 0 else code for code, w in weighing]
         f = features[:, j] if features is not None and features.dim() == 3 else features
-        ce = cross_entropy(adjusted, codes, class_weight[j], sample_weight)
+        ce = cross_entropy(adjusted, codes, class_weight[j], of_target)
         crl = one_target(adjusted if rectify == "adjusted" else raw, codes, f, **options)
         a = min(eta * imbalance(class_counts[j]), 1.0) if alpha is None else alpha
         total = total + a * crl + (1 - a) * ce

@@ -603,6 +603,8 @@ CLASS_WEIGHT = {1: [[0.5, 1.0, 2.0, 4.0]], 3: [[1.0, 3.0], [0.5, 1.0, 2.0, 4.0],
         {"class_weight": True},
         {"sample_weight": True},
         {"class_weight": True, "sample_weight": True, "kappa": 2},
+        {"label_weight": True, "tau": 1.0},
+        {"label_weight": True, "class_weight": True, "level": "instance", "eta": 1.0},
         {"tau": 1.0},
         {"tau": 0.5, "rectify": "adjusted", "class_weight": True},
         {"rectify": "adjusted", "comparison": "distribution", "tau": 1.0, "sample_weight": True},
@@ -623,6 +625,10 @@ def test_mix_equals_the_equations(data, options):
         generator = torch.Generator().manual_seed(18)
         weight = torch.rand(len(scores), generator=generator, dtype=torch.float64)
         weight[[2, 5, 11]] = 0.0
+    if options.pop("label_weight", False):
+        generator = torch.Generator().manual_seed(18)
+        weight = torch.rand(targets.shape, generator=generator, dtype=torch.float64)
+        weight[weight < 0.2] = 0.0
     if "class_weight" in options:
         options["class_weight"] = CLASS_WEIGHT[len(n_classes)]
     expected = naive.mixed_loss(
@@ -909,6 +915,25 @@ def test_sample_weights_out_of_range(weight):
     weights = torch.tensor([1.0, weight, 1.0])
     with pytest.raises(ValueError, match=r"sample_weight must be finite.*for sample 1"):
         loss(torch.zeros(3, 2), torch.tensor([0, 1, 0]), sample_weight=weights)
+
+
+def test_label_weights_that_are_equal_are_sample_weights():
+    scores, targets, n_classes, _ = make_batch(23, **RAGGED)
+    loss = ClassRectificationLoss(TRAINING_COUNTS[3])
+    weight = torch.linspace(0, 2, len(scores), dtype=torch.float64)
+    expected = loss(scores, targets, sample_weight=weight)
+    of_labels = weight[:, None].expand(-1, len(n_classes))
+    assert torch.equal(loss(scores, targets, sample_weight=of_labels), expected)
+
+
+def test_label_weights_out_of_range():
+    loss = ClassRectificationLoss([[4, 2], [3, 3]])
+    weights = torch.ones(3, 2)
+    weights[2, 1] = -1
+    with pytest.raises(ValueError, match=r"finite.*got -1.0 for sample 2, target 1"):
+        loss(torch.zeros(3, 4), torch.zeros(3, 2, dtype=torch.int64), sample_weight=weights)
+    with pytest.raises(ValueError, match=r"\(3,\).*or \(3, 2\).*got shape \(2, 3\)"):
+        loss(torch.zeros(3, 4), torch.zeros(3, 2, dtype=torch.int64), sample_weight=weights.t())
 
 
 @pytest.mark.parametrize("counts", [{0: 900, 1: 80}, {900, 80}, "98"])

@@ -177,6 +177,17 @@ def criterion(name, class_weight=None):
     return LossOfScores(lambda _: make_loss(name), COUNTS, layout, class_weight)
 
 
+def test_weights_of_labels():
+    _, codes, _ = make_batch(3)
+    weight = torch.rand(codes.shape, generator=torch.Generator().manual_seed(0))
+    (labels,) = criterion("focal").prepare(codes, weight, batch_size=len(codes))
+    assert torch.equal(labels.weight, torch.where(codes >= 0, weight, 0.0))
+    with pytest.raises(ValueError, match="sample_weight must have shape"):
+        criterion("focal").prepare(codes, weight[:, :1], batch_size=len(codes))
+    with pytest.raises(ValueError, match=r"sample_weight must be finite"):
+        criterion("focal").prepare(codes, -weight, batch_size=len(codes))
+
+
 @pytest.mark.parametrize("name", TWINS)
 def test_linearize_is_the_loss_and_its_gradient(name):
     scores, codes, _ = make_batch(3)

@@ -73,8 +73,8 @@ class Criterion(nn.Module):
         ----------
         targets : Tensor of int64, shape (n_samples,) or (n_samples, n_targets)
             Class index within each target; -1 where the label is missing.
-        sample_weight : Tensor of shape (n_samples,), optional
-            Weights.
+        sample_weight : Tensor of shape (n_samples,) or (n_samples, n_targets), optional
+            Weights of samples, or of each of their labels.
         batch_size : int
             Samples in a batch. Where it does not divide their number the last batch is shorter.
 

@@ -91,21 +91,25 @@ def _at_least_float32(values: Tensor) -> Tensor:
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
-def check_sample_weight(sample_weight: Tensor, n_samples: int) -> None:
-    """Check that there is a weight for every sample."""
-    if sample_weight.shape != (n_samples,):
+def check_sample_weight(sample_weight: Tensor, n_samples: int, n_targets: int) -> Tensor:
+    """Check weights of samples, or of their labels; return (n_samples, 1) or one for each label."""
+    shape = tuple(sample_weight.shape)
+    if shape not in ((n_samples,), (n_samples, n_targets)):
         raise ValueError(
-            f"sample_weight must have shape ({n_samples},), one for every sample; got shape "
-            f"{tuple(sample_weight.shape)}."
+            f"sample_weight must have shape ({n_samples},), one for every sample, or "
+            f"({n_samples}, {n_targets}), one for each of its labels; got shape {shape}."
         )
-    if reads_are_free(sample_weight):
-        strange = ~(sample_weight.isfinite() & (sample_weight >= 0))
+    weight = sample_weight[:, None] if sample_weight.ndim == 1 else sample_weight
+    if reads_are_free(weight):
+        strange = ~(weight.isfinite() & (weight >= 0))
         if strange.any():
-            sample = int(strange.nonzero()[0])
-            got = sample_weight[sample].item()
+            sample, target = strange.nonzero()[0].tolist()
+            of = f", target {target}" if n_targets > 1 and len(shape) == 2 else ""
             raise ValueError(
-                f"sample_weight must be finite and non-negative; got {got} for sample {sample}."
+                "sample_weight must be finite and non-negative; got "
+                f"{weight[sample, target].item()} for sample {sample}{of}."
             )
+    return weight
 
 
 def check_alpha(alpha: Tensor | float | Sequence[float], layout: ColumnLayout) -> Tensor:

@@ -171,9 +171,10 @@ class ClassRectificationLoss(CountedCriterion):
             Class index within each target; -1 where the label is missing.
         features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d), optional
             Needed by ``level="instance"``.
-        sample_weight : Tensor of shape (n_samples,), optional
-            Weights in the cross-entropy. A sample of weight 0 is as good as absent; apart from
-            that mining ignores weights: a hard sample is hard whatever its weight.
+        sample_weight : Tensor of shape (n_samples,) or (n_samples, n_targets), optional
+            Weights in the cross-entropy, of samples or of each of their labels. What has weight 0
+            is as good as absent; apart from that mining ignores weights: a hard sample is hard
+            whatever its weight.
 
         Returns
         -------
@@ -230,8 +231,8 @@ class ClassRectificationLoss(CountedCriterion):
         ----------
         targets : Tensor of int, shape (n_samples,) or (n_samples, n_targets)
             Class index within each target; -1 where the label is missing.
-        sample_weight : Tensor of shape (n_samples,), optional
-            Weights in the cross-entropy.
+        sample_weight : Tensor of shape (n_samples,) or (n_samples, n_targets), optional
+            Weights in the cross-entropy, of samples or of each of their labels.
         batch_size : int
             Samples in a batch. Where it does not divide their number the last batch is shorter.
         dtype : torch.dtype, default=torch.float32
@@ -257,8 +258,8 @@ class ClassRectificationLoss(CountedCriterion):
     ) -> list[PreparedLabels]:
         """Prepare batches of checked codes, (n_samples, n_targets)."""
         if sample_weight is not None:
-            check_sample_weight(sample_weight, len(codes))
-            codes = codes.masked_fill(sample_weight[:, None] <= 0, -1)
+            sample_weight = check_sample_weight(sample_weight, *codes.shape)
+            codes = codes.masked_fill(sample_weight <= 0, -1)
         weight = weigh(codes, sample_weight, self.class_weight, self._alpha.dtype).to(dtype)
         rectification = self.rectification if self._rectifies else None
         alpha = self._alpha.to(dtype)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._criterion import Criterion
-from sk_crl.loss._inputs import check_scores, check_targets
+from sk_crl.loss._inputs import check_sample_weight, check_scores, check_targets
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import weigh
 
@@ -94,6 +94,8 @@ class LossOfScores(Criterion):
     ) -> Sequence[WeighedLabels]:
         """Weigh the labels of many batches."""
         codes = check_targets(targets, len(targets), self.layout)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, *codes.shape)
         weight = weigh(codes, sample_weight, self.class_weight, torch.float32)
         pairs = zip(codes.split(batch_size), weight.split(batch_size), strict=True)
         return [WeighedLabels(*pair) for pair in pairs]

@@ -48,10 +48,13 @@ class PreparedLabels(NamedTuple):
 def weigh(
     codes: Tensor, sample_weight: Tensor | None, class_weight: Tensor | None, dtype: torch.dtype
 ) -> Tensor:
-    """Weigh each sample's cross-entropy, (n_samples, n_targets), 0 where it has no label."""
+    """Weigh each label in the cross-entropy, (n_samples, n_targets), 0 where it is missing.
+
+    `sample_weight` has shape (n_samples, 1) or, for every label, (n_samples, n_targets).
+    """
     weight = (codes >= 0).to(dtype)
     if sample_weight is not None:
-        weight = weight * sample_weight[:, None]
+        weight = weight * sample_weight
     if class_weight is not None:
         weight = weight * class_weight.t().gather(0, codes.clamp(min=0))
     return weight

@@ -51,7 +51,9 @@ class Members(nn.Module):
         # The names of tensors hold dots, which those of parameters must not.
         self._names = {name: name.replace(".", "/") for name in [*parameters, *buffers]}
         for name, value in parameters.items():
-            self.register_parameter(self._names[name], nn.Parameter(value.detach()))
+            self.register_parameter(
+                self._names[name], nn.Parameter(value.detach(), value.requires_grad)
+            )
         for name, value in buffers.items():
             self.register_buffer(self._names[name], value)
         # Not a submodule: its own tensors count for nothing.
@@ -76,11 +78,13 @@ class Members(nn.Module):
         tensors = {name: getattr(self, own) for name, own in self._names.items()}
         axis = 1 if X.ndim > self.sample_ndim + 1 else None
 
-        def compute(tensors: dict[str, Tensor], X: Tensor) -> tuple[Tensor, Tensor | None]:
-            return functional_call(template, tensors, (X,))
+        def compute(tensors: dict[str, Tensor], X: Tensor) -> tuple[Tensor, ...]:
+            scores, features = functional_call(template, tensors, (X,))
+            return (scores,) if features is None else (scores, features)
 
         run = torch.vmap(compute, in_dims=(0, axis), out_dims=1, randomness="different")
-        scores, features = run(tensors, X)
+        scores, *returned = run(tensors, X)
+        features = returned[0] if returned else None
         if features is not None:
             if features.ndim == 3:  # those that the targets of a member share
                 features = features[:, :, None].expand(-1, -1, template.layout.n_targets, -1)

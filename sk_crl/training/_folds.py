@@ -112,7 +112,7 @@ class MemberBatches:
         for rows in order.to(self.data.y.device).split(n_batches * size):
             codes = codes_of_members(self.data, rows)
             weight = self.data.sample_weight
-            if weight is not None:
+            if weight is not None:  # of every member's samples, and hence of all their labels
                 n_targets = codes.shape[1] // self.folds.n_members
                 weight = weight[rows].repeat_interleave(n_targets, 1)
             labels = self.criterion.prepare(codes, weight, batch_size=size)
@@ -142,9 +142,12 @@ class LeftOutBatches:
 
 
 def samples_of_members(data: CodedData, rows: Tensor, size: int) -> Iterator[Tensor]:
-    """Hand out the samples in these rows, (size, n_members, ...); any sample for a row of -1."""
+    """Hand out the samples in these rows, (size, n_members, ...).
+
+    For a row of -1 that is the member's first, for batch normalisation sees it.
+    """
     n_members = rows.shape[1]
-    flat = data.rows[rows.flatten().clamp(min=0)]
+    flat = data.rows[rows.where(rows >= 0, rows[0]).flatten()]
     for X in data.source.batches(flat, size * n_members):
         yield X.unflatten(0, (-1, n_members))
 

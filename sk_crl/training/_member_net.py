@@ -59,10 +59,6 @@ class MemberNet(CRLNet):
         self.patience = patience
         self.max_time = max_time
 
-    def get_default_callbacks(self):
-        """Time the epochs, and stop member by member."""
-        return [*super().get_default_callbacks(), ("members", MembersAtBest())]
-
     def get_iterator(self, dataset, training=False):
         """Return the batches that members train on, what they leave out, or samples for all."""
         if not isinstance(dataset, CodedData) or dataset.y is None:
@@ -73,17 +69,27 @@ class MemberNet(CRLNet):
             )
         return LeftOutBatches(dataset, self.folds)
 
+    @property
+    def _n_networks(self) -> int:
+        return self.folds.n_members
+
     @torch.no_grad()
     def _validate_epoch(self, batches: LeftOutBatches) -> None:
         """Record how every member does on what it leaves out, and how all do in the mean."""
         predicted = [(self.averaging.by_member(self.infer(X)[0]), y) for X, y in batches]
         log_probabilities = torch.cat([of_batch for of_batch, _ in predicted]).flatten(1, 2)
         codes = torch.cat([y for _, y in predicted])
+        if log_probabilities.isnan().any():
+            raise FloatingPointError(
+                f"A member's scores became infinite or NaN in epoch {len(self.history)}. Lower lr "
+                f"(got {self.lr}), or scale the features, for instance with StandardScaler."
+            )
+        weight = self.validation_weight
+        if weight is not None:  # of one member, the same for all
+            weight = weight.repeat(self.folds.n_members, 1)
         of_members = [
             scores.view(self.averaging.weight.shape).nanmean(1)
-            for scores in validate_targets(
-                log_probabilities.cpu(), codes.cpu(), self.validation_weight
-            )
+            for scores in validate_targets(log_probabilities.cpu(), codes.cpu(), weight)
         ]
         for name, scores, less_is_better in zip(
             ("valid_loss", "valid_balanced_accuracy"), of_members, (True, False), strict=True
@@ -149,8 +155,8 @@ class MembersAtBest(Callback):
         """Keep what has improved, and stop where it is time to."""
         scores = torch.tensor(net.history[-1, f"{net.monitor}_of_members"])
         scores = scores if net.monitor == "valid_loss" else -scores
-        # Members whose fold has no label to score keep their last weights.
-        is_training = self.waits_ < net.patience
+        # Members whose fold has no label that counts train as long as others do.
+        is_training = (self.waits_ < net.patience) | scores.isnan()
         has_improved = ((scores < self.best_) | scores.isnan()) & is_training
         self.best_ = torch.where(has_improved, scores, self.best_)
         beats = has_improved & (scores < self.to_beat_ - LEAST_GAIN)

@@ -170,17 +170,22 @@ class CRLNet(NeuralNetClassifier):
             total.add_(loss, alpha=len(X))
             n_samples += len(X)
             if hears_batches:
-                self.history.record_batch("train_loss", loss.item())
+                self.history.record_batch("train_loss", loss.item() / self._n_networks)
                 self.history.record_batch("train_batch_size", len(X))
                 self.notify(
                     "on_batch_end", batch=(X, y), training=True, loss=loss, y_pred=predicted[0]
                 )
-        mean = total.item() / n_samples
+        mean = total.item() / (n_samples * self._n_networks)
         self._check_finite(mean)
         if not hears_batches:  # skorch's checkpoints look for a batch in every epoch
             self.history.new_batch()
             self.history.record_batch("train_loss", mean)
         self.record("train_loss", mean)
+
+    @property
+    def _n_networks(self) -> int:
+        """How many networks' losses the criterion adds up."""
+        return 1
 
     def _begin_epoch(self, batches: TrainingBatches) -> None:
         """Draw the batches where a sampler does, and tell the loss of the epoch that begins."""
