@@ -71,9 +71,19 @@ def test_equals_its_twin(n_numbers, cardinalities, hidden, number_units, categor
 
 def test_categories_of_few_codes_have_narrow_embeddings():
     network = built(4, 2, (1, 5, 20), (), category_units=8)
-    assert [table.weight.shape for table in network.categories] == [(1, 1), (5, 5), (20, 8)]
+    # Code 0, of what is unknown, starts as zeros and needs no direction of its own.
+    assert [table.weight.shape for table in network.categories] == [(1, 1), (5, 4), (20, 8)]
     assert network.n_numbers == 1
-    assert network.head.in_features == 4 + 1 + 5 + 8
+    assert network.head.in_features == 4 + 1 + 4 + 8
+
+
+def test_embeddings_start_as_one_hot_where_they_are_wide_enough():
+    one, few, many = built(3, 2, (1, 4, 400), (), category_units=8).categories
+    assert one.weight.tolist() == [[0]]
+    assert few.weight.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert not many.weight[0].any()
+    assert many.weight[1:].square().sum(1).mean().item() == pytest.approx(1, rel=0.1)
+    assert many.weight[1:].mean().item() == pytest.approx(0, abs=0.05)
 
 
 def test_all_codes_are_exact():

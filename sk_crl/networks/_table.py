@@ -145,7 +145,7 @@ class TableNetwork(nn.Module):
 
 
 def _start_as_one_hot(table: nn.Embedding) -> None:
-    """Set an embedding to zeros for code 0, and to one-hot or else random vectors of length 1."""
+    """Start with zeros for code 0, and one-hot or random vectors of mean squared length 1."""
     n_codes, units = table.weight.shape
     with torch.no_grad():
         if n_codes - 1 <= units:
