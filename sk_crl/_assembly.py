@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from skorch.callbacks import Callback
 
 from sk_crl._averaging import Averaging
 from sk_crl._decision import Decision
@@ -23,11 +24,11 @@ from sk_crl.training._member_net import MemberNet, MembersAtBest
 from sk_crl.training._net import CRLNet
 from sk_crl.training._optimizer import find_optimizer
 from sk_crl.training._progress import EpochProgress
-from sk_crl.training._stopping import StoppingAtBest
+from sk_crl.training._stopping import StoppingAtBest, StoppingInTime
 
 if TYPE_CHECKING:
     from sk_crl._base import NetworkClassifier
-    from sk_crl._ensembling import Ensembling
+    from sk_crl._ensembling import Ensembling, Member
     from sk_crl.loss._criterion import Criterion
 
 __all__ = ["make_member_net", "make_net"]
@@ -42,10 +43,10 @@ def make_net(
     has_validation: bool,
 ) -> CRLNet:
     """Make the skorch net, not yet initialized."""
-    callbacks = deepcopy(list(estimator.callbacks or []))
+    stopping = []
     if has_validation and estimator.early_stopping:
         monitor, less_is_better = MONITORS[estimator.monitor]
-        stopping = StoppingAtBest(
+        at_best = StoppingAtBest(
             monitor=monitor,
             patience=estimator.patience,
             threshold=0,
@@ -53,87 +54,85 @@ def make_net(
             lower_is_better=less_is_better,
             load_best=True,
         )
-        callbacks.append(("early_stopping", stopping))
-    if estimator.verbose:
-        callbacks.append(("progress", EpochProgress()))
-    optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
-    removed = estimator.tau if estimator._correction == "predict" else 0.0
+        stopping.append(("early_stopping", at_best))
+    removed = _removed(estimator)
     layout = network.layout
     return CRLNet(
         network,
         criterion=criterion,
-        optimizer=optimizer,
-        lr=estimator.lr,
-        callbacks=callbacks,
-        classes=np.arange(layout.widest),
         predict_nonlinearity=Decision.without_prior(layout, distributions, removed),
         removed=removed,
         validation_weight=_validation_weight(estimator, class_weight, layout),
         by_hand=_goes_back_by_hand(estimator, network, criterion),
-        n_epochs=estimator._max_epochs,
-        precision=estimator.precision,
-        train_split=None,
-        verbose=0,
-        **{f"optimizer__{name}": value for name, value in settings.items()},
+        callbacks=_callbacks(estimator, stopping),
+        **_settings(estimator, layout),
     )
 
 
 def make_member_net(
     estimator: Ensembling,
     networks: list[ScoresAndFeatures],
-    members: list[list[ClassDistribution]],
-    fold: torch.Tensor,
-    n_folds: int,
+    members: list[Member],
+    folds: Folds,
     device: torch.device,
 ) -> MemberNet:
-    """Make the skorch net of an ensemble, not yet initialized.
-
-    `members` are the classes that every member trains on, of every target; `fold` has the fold of
-    every sample.
-    """
+    """Make the skorch net of an ensemble, not yet initialized."""
     n_members, one = len(members), networks[0]
-    distributions = [d for of_member in members for d in of_member]
+    distributions = [d for member in members for d in member.distributions]
     layout = ColumnLayout(one.layout.n_classes * n_members)
     titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
-    network = Members(networks, len(estimator._sample_shape))
-    criterion = estimator._members_criterion(members, n_folds).to(device)
-    # What stops training comes last, so that all others hear of the epoch first.
+    network = ScoresAndFeatures(Members(networks, len(estimator._sample_shape)), layout, titles)
+    class_weight = estimator._class_weights(members[0].distributions)
+    return MemberNet(
+        network.to(device),
+        criterion=estimator._members_criterion(members).to(device),
+        predict_nonlinearity=Decision(one.layout, torch.zeros(one.layout.n_columns)),
+        validation_weight=_validation_weight(estimator, class_weight, one.layout),
+        folds=folds,
+        averaging=Averaging(
+            one.layout,
+            Decision.without_prior(layout, distributions, _removed(estimator)),
+            torch.full((n_members, one.layout.n_targets), 1 / n_members),
+        ),
+        monitor=MONITORS[estimator.monitor][0],
+        patience=int(estimator.patience),
+        callbacks=_callbacks(estimator, [("members", MembersAtBest())]),
+        batch_size=estimator._size_of_batches(int((folds.fold != 0).sum())),
+        max_epochs=estimator._max_epochs,
+        device=str(device),
+        **_settings(estimator, one.layout),
+    )
+
+
+def _settings(estimator: NetworkClassifier, layout: ColumnLayout) -> dict[str, Any]:
+    """List the settings that a single network and an ensemble share."""
+    optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
+    return {
+        "optimizer": optimizer,
+        "lr": estimator.lr,
+        "classes": np.arange(layout.widest),
+        "n_epochs": estimator._max_epochs,
+        "precision": estimator.precision,
+        "train_split": None,
+        "verbose": 0,
+        **{f"optimizer__{name}": value for name, value in settings.items()},
+    }
+
+
+def _callbacks(estimator: NetworkClassifier, stopping: list[tuple[str, Callback]]) -> list:
+    """List the callbacks; what stops training comes last, when all others know of the epoch."""
     callbacks = deepcopy(list(estimator.callbacks or []))
     if estimator.verbose:
         callbacks.append(("progress", EpochProgress()))
-    callbacks.append(("members", MembersAtBest()))
-    optimizer, settings = find_optimizer(estimator.optimizer, estimator._prefixed("optimizer__"))
-    removed = estimator.tau if estimator._correction == "predict" else 0.0
-    averaging = Averaging(
-        one.layout,
-        Decision.without_prior(layout, distributions, removed),
-        torch.full((n_members, one.layout.n_targets), 1 / n_members),
-    )
-    n_training = int((fold != 0).sum())
-    class_weight = estimator._class_weights(members[0])
-    return MemberNet(
-        ScoresAndFeatures(network, layout, titles).to(device),
-        criterion=criterion,
-        optimizer=optimizer,
-        lr=estimator.lr,
-        batch_size=estimator._size_of_batches(n_training),
-        max_epochs=estimator._max_epochs,
-        callbacks=callbacks,
-        classes=np.arange(one.layout.widest),
-        predict_nonlinearity=Decision(one.layout, torch.zeros(one.layout.n_columns)),
-        validation_weight=_validation_weight(estimator, class_weight, one.layout),
-        folds=Folds(fold, n_folds, n_members),
-        averaging=averaging,
-        monitor=MONITORS[estimator.monitor][0],
-        patience=int(estimator.patience),
-        max_time=estimator.max_time,
-        n_epochs=estimator._max_epochs,
-        precision=estimator.precision,
-        device=str(device),
-        train_split=None,
-        verbose=0,
-        **{f"optimizer__{name}": value for name, value in settings.items()},
-    )
+    callbacks.extend(stopping)
+    if estimator.max_time is not None:
+        callbacks.append(("max_time", StoppingInTime(estimator.max_time)))
+    return callbacks
+
+
+def _removed(estimator: NetworkClassifier) -> float:
+    """Say how much of the prior is removed at prediction."""
+    return estimator.tau if estimator._correction == "predict" else 0.0
 
 
 def _goes_back_by_hand(

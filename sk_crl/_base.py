@@ -67,6 +67,7 @@ class NetworkClassifier(NetworkPredictor):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 10,
+        max_time: float | None = None,
         monitor: str = "balanced_log_loss",
         warm_start: bool = False,
         callbacks: Sequence | None = None,
@@ -90,6 +91,7 @@ class NetworkClassifier(NetworkPredictor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.max_time = max_time
         self.monitor = monitor
         self.warm_start = warm_start
         self.callbacks = callbacks

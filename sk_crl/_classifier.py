@@ -39,8 +39,6 @@ class CRLClassifier(Rectifying, OneTarget):
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
         default those of data frames whose type is one of categories, strings or booleans.
-    max_time : float, optional
-        Seconds after which an ensemble stops training at the end of an epoch.
     eta : float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
         (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
@@ -122,6 +120,8 @@ class CRLClassifier(Rectifying, OneTarget):
         Share of the training data to split off, in (0, 1); at least one sample for every class.
     patience : int, default=10
         Epochs without improvement after which training stops, that of every member by itself.
+    max_time : float, optional
+        Seconds after which training ends, with the epoch that is under way.
     monitor : {"balanced_log_loss", "balanced_accuracy"}, default="balanced_log_loss"
         What is monitored on validation data. Every class counts alike, or as much as a dict
         `class_weight` says; the named class weights are remedies, and do not count here.
@@ -179,7 +179,8 @@ class CRLClassifier(Rectifying, OneTarget):
     validation_scores_ : list of float
         Monitored score of every epoch, higher is better; where there were validation data.
     best_validation_score_ : float
-        The highest of them.
+        The highest of them; that of the predictions which an ensemble makes of what its members
+        have left out.
     n_iter_ : int
         Epochs trained.
     module_ : torch.nn.Module

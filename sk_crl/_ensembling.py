@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
 from torch import nn
 from torch.utils.data import Dataset
 
-from sk_crl._base import NetworkClassifier
-from sk_crl._checks import check_choice, check_integer, check_real
+from sk_crl._checks import check_choice, check_integer
 from sk_crl._distribution import ClassDistribution
 from sk_crl._parameters import replace_kwargs
 from sk_crl._reading import unchanged_on_error
 from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 from sk_crl._table_columns import is_table
-from sk_crl._table_encoder import TableEncoder
+from sk_crl._taking_tables import TakingTables
 from sk_crl._training_parameters import is_auto
-from sk_crl.training._validation import validate_targets
+from sk_crl.training._choosing import choose_variants, mix
+from sk_crl.training._folds import Folds
+from sk_crl.training._validation import validate
 
 if TYPE_CHECKING:
     from sk_crl.loss._criterion import Criterion
@@ -33,27 +34,38 @@ MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
 EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
 BATCH_OF_ONE = 128
 TARGET_PRIORS = ("uniform", "training")
-ROUNDING = 1e-6  # what log-losses that are equal may differ by
 # Batches of an ensemble: as many samples as leave an epoch about six steps, within bounds.
 STEPS_OF_EPOCH = 6
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
 
 
-class Ensembling(NetworkClassifier):
+class Member(NamedTuple):
+    """A network of an ensemble.
+
+    Attributes
+    ----------
+    distributions : list of ClassDistribution
+        The classes that it trains on, of every target.
+    eta : float
+        Its weight of class rectification per unit of imbalance.
+    """
+
+    distributions: list[ClassDistribution]
+    eta: float
+
+
+class Ensembling(TakingTables):
     """Training of several networks, each without a fold of its own, or of one."""
 
     _may_be_auto = ("max_epochs", "batch_size")
-    _encoder: TableEncoder | None  # of tables, for a network that takes them
     _n_members: int  # of the last fit, or of the one that is going on
 
-    @replace_kwargs(by=NetworkClassifier.__init__)
+    @replace_kwargs(by=TakingTables.__init__)
     def __init__(
         self,
         module: str | Callable[..., nn.Module] = "auto",
         *,
         n_members: int | None = None,
-        categorical_features: ArrayLike | str | None = "from_dtype",
-        max_time: float | None = None,
         logit_adjustment: str | None = "auto",
         target_prior: str = "uniform",
         max_epochs: int | str = "auto",
@@ -61,8 +73,6 @@ class Ensembling(NetworkClassifier):
         **kwargs,
     ):
         self.n_members = n_members
-        self.categorical_features = categorical_features
-        self.max_time = max_time
         self.target_prior = target_prior
         super().__init__(
             module,
@@ -103,8 +113,6 @@ class Ensembling(NetworkClassifier):
         """Choose how many networks are trained on samples."""
         if self.n_members is not None:
             check_integer("n_members", self.n_members, 1, "or None")
-        if self.max_time is not None:
-            check_real("max_time", self.max_time, 0, np.inf, "(]")
         check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         asked = self._asked_of_one(has_validation)
         if self.n_members is None:
@@ -135,7 +143,7 @@ class Ensembling(NetworkClassifier):
             return int(self.max_epochs)
         return EPOCHS_OF_MEMBERS if self._n_members > 1 else EPOCHS_OF_ONE
 
-    # Samples: tables are encoded.
+    # The way of a fit.
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
         with unchanged_on_error(self):
@@ -151,28 +159,6 @@ class Ensembling(NetworkClassifier):
                 )
             self._n_members = 1
             return super()._partial_fit(X, y, classes, sample_weight)
-
-    def _checked_samples(self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X") -> Any:
-        if reset:
-            is_for_tables = self._built_module() == "table"
-            self._encoder = TableEncoder(self.categorical_features) if is_for_tables else None
-        if self._encoder is None:
-            return super()._checked_samples(X, reset=reset, name=name)
-        if not hasattr(X, "shape"):
-            X = np.asarray(X, dtype=None if _are_numbers(X) else object)
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        return X
-
-    def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
-        if self._encoder is None:
-            return X
-        if learn_from is not None:
-            self._encoder.fit(X if len(learn_from) == len(X) else _take(X, learn_from))
-            self._sample_shape = (len(self._encoder.source_columns_),)
-        return self._encoder.transform(X)
-
-    def _told_of_samples(self) -> dict[str, Any]:
-        return {} if self._encoder is None else {"cardinalities": self._encoder.cardinalities_}
 
     # Predictions: for equal classes, or for the shares that they have in training.
 
@@ -225,43 +211,43 @@ class Ensembling(NetworkClassifier):
         n_folds = min(self._n_members, len(samples.codes))
         fold = fold_codes(samples.codes, n_folds, np.random.default_rng(seed))
         of_folds = [self._distributions(samples.take(fold != f)) for f in range(n_folds)]
-        members = of_folds * self._n_variants(distributions)
+        members = [
+            Member(of_fold, eta) for eta in self._etas(distributions) for of_fold in of_folds
+        ]
+        folds = Folds(torch.from_numpy(fold), n_folds, len(members))
         with own_random_state(seed, device) as generator:
-            net = make_member_net(
-                self,
-                [self._built_network() for _ in members],
-                members,
-                torch.from_numpy(fold),
-                n_folds,
-                device,
-            )
+            networks = [self._built_network() for _ in members]
+            net = make_member_net(self, networks, members, folds, device)
             net.set_params(generator=generator)
             net.initialize()
             data = CodedData.from_samples(samples, device, self.num_workers)
             net.partial_fit((data, data))  # skorch's X stands for both
             log_probabilities = net.left_out_log_probabilities(data)
-        weight = choose_variants(
-            log_probabilities, torch.from_numpy(samples.codes), net.validation_weight
-        )
+        codes = torch.from_numpy(samples.codes)
+        weight = choose_variants(log_probabilities, codes, net.validation_weight)
         net.average(weight.repeat_interleave(n_folds, 0) / n_folds)
         self._variant_weight = weight.numpy()
         self._publish_training(net, 0, has_validation=True)
+        chosen = mix(log_probabilities, weight)
+        score = validate(chosen, codes, net.validation_weight)
+        self.best_validation_score_ = (
+            -score.log_loss if self.monitor == "balanced_log_loss" else score.accuracy
+        )
         self._publish(distributions, distributions, distributions)
         self._seed = seed
         self._seen = distributions
 
-    def _n_variants(self, distributions: list[ClassDistribution]) -> int:
-        """Say how many kinds of members there are, each of them trained on all folds."""
-        return 1
+    @abstractmethod
+    def _etas(self, distributions: list[ClassDistribution]) -> list[float]:
+        """List the kinds of members, by their weight of rectification; all folds train each."""
 
-    def _members_criterion(self, members: list[list[ClassDistribution]], n_folds: int) -> Criterion:
+    @abstractmethod
+    def _members_criterion(self, members: list[Member]) -> Criterion:
         """Make what all members train on: the targets of one after those of the other."""
-        flat = [d for distributions in members for d in distributions]
-        return self._make_criterion(flat, self._weights_of_members(members))
 
-    def _weights_of_members(self, members: list[list[ClassDistribution]]) -> list[NDArray] | None:
+    def _weights_of_members(self, members: list[Member]) -> list[NDArray] | None:
         """Turn `class_weight` into a weight for every class of every member's targets."""
-        of_members = [self._class_weights(distributions) for distributions in members]
+        of_members = [self._class_weights(member.distributions) for member in members]
         if of_members[0] is None:
             return None
         return [weight for of_targets in of_members for weight in of_targets]
@@ -274,46 +260,3 @@ class Ensembling(NetworkClassifier):
             return BATCH_OF_ONE
         n_steps = max(n_samples // STEPS_OF_EPOCH, 1)
         return min(max(2 ** int(math.log2(n_steps)), SMALLEST_BATCH), LARGEST_BATCH)
-
-
-def choose_variants(
-    log_probabilities: torch.Tensor, codes: torch.Tensor, class_weight: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Choose, for every target, which kinds of members count.
-
-    Parameters
-    ----------
-    log_probabilities : Tensor of shape (n_variants, n_samples, n_targets, widest)
-        What is predicted by members that have not seen the sample.
-    codes : Tensor of int64, shape (n_samples, n_targets)
-        True classes, -1 where the label is missing.
-    class_weight : Tensor of shape (n_targets, widest), optional
-        How much every class counts; by default all count alike.
-
-    Returns
-    -------
-    Tensor of shape (n_variants, n_targets)
-        Weights that add up to 1: those of the single kind, or of the mean of all kinds, that has
-        the lowest class-balanced log-loss. Ties go to the first kind.
-    """
-    n_variants = len(log_probabilities)
-    choices = torch.eye(n_variants)
-    if n_variants > 1:
-        choices = torch.cat([choices, torch.full((1, n_variants), 1 / n_variants)])
-    losses = []
-    for choice in choices:
-        mixed = (log_probabilities + choice.log()[:, None, None, None]).logsumexp(0)
-        losses.append(validate_targets(mixed, codes, class_weight)[0])
-    by_choice = torch.stack(losses)
-    is_least = by_choice <= by_choice.min(0).values + ROUNDING
-    return choices[is_least.int().argmax(0)].T
-
-
-def _take(X: Any, rows: NDArray) -> Any:
-    """Select rows of an array or a data frame."""
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-
-
-def _are_numbers(X: Any) -> bool:
-    """Whether NumPy makes numbers of lists."""
-    return np.asarray(X).dtype.kind in "biuf"

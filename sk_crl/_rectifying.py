@@ -10,7 +10,7 @@ from torch import nn
 
 from sk_crl._checks import check_boolean, check_choice
 from sk_crl._distribution import ClassDistribution
-from sk_crl._ensembling import Ensembling
+from sk_crl._ensembling import Ensembling, Member
 from sk_crl._minorities import training_minorities
 from sk_crl._parameters import replace_kwargs
 from sk_crl.loss import ClassRectificationLoss
@@ -108,22 +108,15 @@ class Rectifying(Ensembling):
             return self.rectify
         return "adjusted" if self._n_members > 1 and self._correction == "loss" else "unadjusted"
 
-    def _n_variants(self, distributions: list[ClassDistribution]) -> int:
+    def _etas(self, distributions: list[ClassDistribution]) -> list[float]:
         """Without a weight given there are members without rectification, and members with it."""
         is_open = self.eta == "auto" and self.alpha is None
-        return 2 if is_open and any(d.omega > 0 for d in distributions) else 1
+        return [0.0, self._eta] if is_open and any(d.omega for d in distributions) else [self._eta]
 
-    def _members_criterion(
-        self, members: list[list[ClassDistribution]], n_folds: int
-    ) -> ClassRectificationLoss:
-        """Make what all members train on; of two kinds of members the first is not rectified."""
-        alphas = np.array([self._alphas(distributions) for distributions in members])
-        if len(members) > n_folds:
-            alphas[:n_folds] = 0
-        flat = [d for distributions in members for d in distributions]
-        return self._make_criterion(
-            flat, self._weights_of_members(members), alphas.ravel().tolist()
-        )
+    def _members_criterion(self, members: list[Member]) -> ClassRectificationLoss:
+        flat = [d for member in members for d in member.distributions]
+        alphas = [a for m in members for a in self._alphas(m.distributions, m.eta)]
+        return self._make_criterion(flat, self._weights_of_members(members), alphas)
 
     def _publish(
         self,
@@ -132,7 +125,7 @@ class Rectifying(Ensembling):
         last: list[ClassDistribution],
     ) -> None:
         super()._publish(distributions, first, last)
-        alphas = np.array(self._alphas(first))
+        alphas = np.array(self._alphas(first, self._eta))
         if self._n_members > 1 and len(self._variant_weight) > 1:
             alphas = alphas * self._variant_weight[1]
         self.alpha_ = self._shown(alphas.tolist())
@@ -140,8 +133,8 @@ class Rectifying(Ensembling):
         minorities = [classes[training_minorities(d, self.rho)] for classes, d in pairs]
         self.minority_classes_ = self._shown(minorities)
 
-    def _alphas(self, distributions: list[ClassDistribution]) -> list[float]:
+    def _alphas(self, distributions: list[ClassDistribution], eta: float) -> list[float]:
         """Find what class rectification weighs, for every target."""
         if self.alpha is None:
-            return [distribution.alpha(self._eta) for distribution in distributions]
+            return [distribution.alpha(eta) for distribution in distributions]
         return np.full(len(distributions), self.alpha, dtype=np.float64).tolist()

@@ -51,6 +51,8 @@ def check_parameters(estimator: NetworkClassifier) -> None:
     check_integer("num_workers", estimator.num_workers, 0)
     check_integer("patience", estimator.patience, 1)
     check_real("lr", estimator.lr, 0, np.inf, "()")
+    if estimator.max_time is not None:
+        check_real("max_time", estimator.max_time, 0, np.inf, "(]")
     check_real("tau", estimator.tau, 0, np.inf, "[)")
     check_real("validation_fraction", estimator.validation_fraction, 0, 1, "()")
     if not (estimator.callbacks is None or isinstance(estimator.callbacks, list | tuple)):

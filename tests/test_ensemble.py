@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -356,7 +357,6 @@ def test_predictions_for_the_prior_of_training(table, logit_adjustment, tau, n_m
 def test_attributes(fitted):
     model, X, _ = fitted
     assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_scores_) == 3
-    assert model.best_validation_score_ == max(model.validation_scores_)
     history = model.net_.history
     assert model.loss_curve_ == history[:, "train_loss"]
     assert model.validation_scores_ == [-loss for loss in history[:, "valid_loss"]]
@@ -367,6 +367,29 @@ def test_attributes(fitted):
     assert_array_equal(model.minority_classes_, [1, 2])
     assert_array_equal(model.batch_prior_, model.prior_)
     assert model.features(X).shape == (120, 8 * 2 * MEMBERS)
+
+
+def test_best_validation_score_is_that_of_out_of_fold_predictions(fitted):
+    model, X, y = fitted
+    encoded = torch.from_numpy(model._encoder.transform(X))
+    fold = model.net_.folds.fold.numpy()
+    predicted = np.zeros((len(y), 3))
+    for m in range(2 * MEMBERS):
+        rows = fold == m % MEMBERS
+        scores = member(model, m)(encoded[rows])[0].detach()  # of members that adjust their loss
+        predicted[rows] += model._variant_weight[m // MEMBERS, 0] * scores.softmax(1).numpy()
+    of_classes = [-np.log(predicted[y == c, place]).mean() for place, c in enumerate(np.unique(y))]
+    assert model.best_validation_score_ == pytest.approx(-np.mean(of_classes), rel=1e-4)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_time_ends_training_with_the_epoch(table, n_members, monkeypatch):
+    now = iter([100.0, 101.0, 102.0, 103.5, 104.0])
+    clock = SimpleNamespace(monotonic=lambda: next(now))
+    monkeypatch.setattr("sk_crl.training._stopping.time", clock)
+    model = ensemble(n_members=n_members, max_epochs=20, max_time=3.0).fit(*table)
+    assert model.n_iter_ == 3
+    assert model.predict(table.X).shape == (120,)
 
 
 def test_losses_are_means_over_the_members(table):

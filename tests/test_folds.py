@@ -12,12 +12,12 @@ from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 from sk_crl._averaging import Averaging
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
-from sk_crl._ensembling import choose_variants
 from sk_crl._layout import ColumnLayout
 from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.training import _member_net
+from sk_crl.training._choosing import choose_variants
 from sk_crl.training._data import CodedData
 from sk_crl.training._folds import Folds, LeftOutBatches, MemberBatches
 from sk_crl.training._member_net import LEAST_GAIN
@@ -387,9 +387,9 @@ def test_members_are_networks_trained_alone(settings):
 class Scripted:
     """A net whose members' scores are those of a script."""
 
-    def __init__(self, script, patience=2, monitor="valid_loss", max_time=None):
+    def __init__(self, script, patience=2, monitor="valid_loss"):
         self.folds = type("F", (), {"n_members": len(script[0])})
-        self.patience, self.monitor, self.max_time = patience, monitor, max_time
+        self.patience, self.monitor = patience, monitor
         self.module_ = type("M", (), {"network": nn.Module()})
         weight = nn.Parameter(torch.zeros(len(script[0]), 1))
         self.module_.network.register_parameter("weight", weight)
@@ -442,13 +442,6 @@ def test_more_accuracy_is_better():
     assert Scripted(script[:3], monitor="valid_balanced_accuracy").run() == ([2, 1], 3)
 
 
-def test_time_stops_at_the_end_of_an_epoch(monkeypatch):
-    now = iter([100.0, 101.0, 103.0, 103.1])
-    monkeypatch.setattr(_member_net.time, "monotonic", lambda: next(now))
-    script = [(3,), (4,), (2,), (1,)]
-    assert Scripted(script, patience=9, max_time=3.0).run() == ([3], 3)
-
-
 def test_no_leak_between_members():
     """Other labels in the fold that a member leaves out change nothing that it learns."""
     X, y = overlapping()
@@ -483,22 +476,22 @@ def test_class_counts_are_those_of_a_members_own_rows():
     real = CRLClassifier._members_criterion
 
     class Spy(CRLClassifier):
-        def _members_criterion(self, members, n_folds):
+        def _members_criterion(self, members):
             made.extend(members)
-            return real(self, members, n_folds)
+            return real(self, members)
 
     weight = np.linspace(0.5, 2, len(y))
     model = Spy(Small, n_members=4, max_epochs=1, random_state=0, device="cpu")
     model.fit(X, y, weight)
     fold = model.net_.folds.fold.numpy()
     assert len(made) == 8
-    for m, (distribution,) in enumerate(made):
+    for m, ((distribution,), _) in enumerate(made):
         own = fold != m % 4
         np.testing.assert_allclose(
             distribution.counts, np.bincount(y[own], weight[own], minlength=3)
         )
     adjustment = model.net_.criterion_._adjustment  # log-priors, those of the members, too
-    for m, (distribution,) in enumerate(made):
+    for m, ((distribution,), _) in enumerate(made):
         np.testing.assert_allclose(adjustment[m], np.log(distribution.prior), rtol=1e-5)
 
 

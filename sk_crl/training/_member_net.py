@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import torch
@@ -36,8 +35,6 @@ class MemberNet(CRLNet):
         What members are stopped by.
     patience : int, default=10
         Epochs without improvement after which a member stops; training ends with the last.
-    max_time : float, optional
-        Seconds after which it stops at the end of an epoch.
     **kwargs
         The parameters of `CRLNet`.
     """
@@ -49,7 +46,6 @@ class MemberNet(CRLNet):
         averaging: Averaging,
         monitor: str = "valid_loss",
         patience: int = 10,
-        max_time: float | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -57,7 +53,6 @@ class MemberNet(CRLNet):
         self.averaging = averaging
         self.monitor = monitor
         self.patience = patience
-        self.max_time = max_time
 
     def get_iterator(self, dataset, training=False):
         """Return the batches that members train on, what they leave out, or samples for all."""
@@ -145,7 +140,6 @@ class MembersAtBest(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Know of no best epoch yet."""
-        self.started_ = time.monotonic()
         self.best_ = torch.full((net.folds.n_members,), torch.inf)
         self.to_beat_ = self.best_
         self.waits_ = torch.zeros(net.folds.n_members, dtype=torch.int64)
@@ -164,8 +158,7 @@ class MembersAtBest(Callback):
         self.waits_ = torch.where(beats, 0, self.waits_ + 1)
         for kept, tensor in zip(self.tensors_, self._tensors(net), strict=True):
             kept[has_improved] = tensor[has_improved]
-        is_late = net.max_time is not None and time.monotonic() - self.started_ > net.max_time
-        if is_late or (self.waits_ >= net.patience).all():
+        if (self.waits_ >= net.patience).all():
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):

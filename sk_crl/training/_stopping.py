@@ -1,8 +1,10 @@
-"""Early stopping that returns to the best epoch."""
+"""Early stopping that returns to the best epoch, and stopping in time."""
 
 from __future__ import annotations
 
-from skorch.callbacks import EarlyStopping
+import time
+
+from skorch.callbacks import Callback, EarlyStopping
 
 
 class StoppingAtBest(EarlyStopping):
@@ -13,3 +15,25 @@ class StoppingAtBest(EarlyStopping):
         super().on_train_end(net, **kwargs)
         if self.best_epoch_:
             net.decide_as_after(self.best_epoch_)
+
+
+class StoppingInTime(Callback):
+    """Ends training with the epoch in which its time is over.
+
+    Parameters
+    ----------
+    max_time : float
+        Seconds.
+    """
+
+    def __init__(self, max_time: float):
+        self.max_time = max_time
+
+    def on_train_begin(self, net, **kwargs):
+        """Look at the clock."""
+        self.started_ = time.monotonic()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Look again."""
+        if time.monotonic() - self.started_ > self.max_time:
+            raise KeyboardInterrupt  # skorch ends training
