@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 RESULTS = ["decision", "target", "balanced_accuracy", "loss", "seconds"]
 
 
@@ -118,6 +121,22 @@ class Results:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
+
+    def add_features(self, cell: Cell, features: NDArray, y: NDArray) -> None:
+        """Keep features of test samples, and their labels."""
+        folder = self.folder / "features"
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"{cell.name}.partial.npz"
+        np.savez_compressed(partial, features=features, y=y)
+        partial.replace(folder / f"{cell.name}.npz")
+
+    def features(self, cell: Cell) -> tuple[NDArray, NDArray] | None:
+        """Read the features and labels of a cell, if they are there."""
+        path = self.folder / "features" / f"{cell.name}.npz"
+        if not path.exists():
+            return None
+        with np.load(path) as file:
+            return file["features"].astype(np.float64), file["y"]
 
     def _path(self, family: str) -> Path:
         return self.folder / f"{family}.csv"

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 from cells import Cell, Line, Results
-from methods import ARG_MAX
+from methods import ARG_MAX, EMBEDDINGS
 from numpy.typing import NDArray
 from presets import find_preset
 
 PAPER = Path(__file__).with_name("paper.csv")
+MOST_COLUMNS = 12  # tables with more are turned on their side
 
 
 class Choice(NamedTuple):
@@ -30,12 +31,15 @@ class Choice(NamedTuple):
         Networks; none for those of the experiment.
     epochs : int or None
         Instead of the preset's.
+    stand_in : bool
+        Whether product photos stand in for X-Domain.
     """
 
     preset: str = "cpu"
     seeds: int = 3
     networks: Sequence[str] = ()
     epochs: int | None = None
+    stand_in: bool = False
 
 
 class Entry(NamedTuple):
@@ -51,8 +55,10 @@ class Entry(NamedTuple):
         The targets whose scores are averaged; none for all.
     less : Entry or None
         What is subtracted, seed by seed, where the number is a gain.
-    quantity : {"balanced_accuracy", "seconds"}
-        What is shown: a score in per cent, or the seconds of training.
+    over : Entry or None
+        What it is divided by, seed by seed, where the number is a ratio.
+    quantity : {"balanced_accuracy", "seconds", "epoch seconds"}
+        What is shown: a score in per cent, or seconds of training, in all or an epoch.
     """
 
     data: str
@@ -61,12 +67,16 @@ class Entry(NamedTuple):
     decision: str = ARG_MAX
     targets: tuple[str, ...] = ()
     less: Entry | None = None
+    over: Entry | None = None
     quantity: str = "balanced_accuracy"
 
     def cell(self, choice: Choice, seed: int) -> Cell:
         """Find the cell that it comes from, for a seed."""
-        family = self.data.partition("-")[0]
-        epochs = choice.epochs or find_preset(family, self.network, choice.preset).epochs
+        preset = find_preset(self.data.partition("-")[0], self.network, choice.preset)
+        kind = self.method.split()[0]
+        epochs = choice.epochs or (preset.embedding_epochs if kind in EMBEDDINGS else preset.epochs)
+        if kind == "hog-knn":
+            epochs = 1
         return Cell(self.data, self.network, self.method, choice.preset, epochs, seed)
 
 
@@ -105,11 +115,16 @@ class Table(NamedTuple):
         for column in self.columns:
             for seed in range(choice.seeds):
                 for row in self.rows:
-                    entry = row.entries.get(column)
-                    while entry is not None:
+                    for entry in _with_others(row.entries.get(column)):
                         cells.append(entry.cell(choice, seed))
-                        entry = entry.less
         return list(dict.fromkeys(cells))
+
+
+def _with_others(entry: Entry | None) -> list[Entry]:
+    """List an entry and what it is compared to."""
+    if entry is None:
+        return []
+    return [*_with_others(entry.less), *_with_others(entry.over), entry]
 
 
 class Scores:
@@ -143,10 +158,13 @@ class Scores:
         ]
         if not lines:
             return math.nan
-        value = float(np.mean([getattr(line, entry.quantity) for line in lines]))
         if entry.quantity == "balanced_accuracy":
-            value *= 100
-        return value if entry.less is None else value - self._value(entry.less, seed)
+            value = 100 * float(np.mean([line.balanced_accuracy for line in lines]))
+        else:
+            value = lines[0].seconds / (cell.epochs if entry.quantity == "epoch seconds" else 1)
+        if entry.less is not None:
+            value -= self._value(entry.less, seed)
+        return value if entry.over is None else value / self._value(entry.over, seed)
 
     def _lines_of(self, cell: Cell) -> list[Line]:
         if cell.family not in self._lines:
@@ -191,4 +209,7 @@ def report(table: Table, scores: Scores) -> str:
             known = paper.get((row.title, column))
             line.append(text if known is None else f"{text} [{known:g}]")
         rows.append(line)
-    return f"**{table.title}**\n\n" + markdown(["", *table.columns], rows)
+    lines = [["", *table.columns], *rows]
+    if len(table.columns) > MOST_COLUMNS:
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    return f"**{table.title}**\n\n" + markdown(lines[0], lines[1:])

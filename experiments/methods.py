@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -13,17 +12,21 @@ from sklearn.frozen import FrozenEstimator
 from sources import Parts
 from torch import Tensor
 
-from sk_crl import CRLClassifier
+from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 from sk_crl.baselines import (
     HOGKNNClassifier,
+    LMLEClassifier,
     LogitAdjustedClassifier,
+    MultiOutputResampledClassifier,
     PriorThresholdClassifier,
     ResampledClassifier,
+    TripletKNNClassifier,
 )
 from sk_crl.networks import Augmented
 from sk_crl.training import BatchSampler
 
 ARG_MAX, ADJUSTED, THRESHOLD = "arg max", "prior removed", "threshold"
+TOP_5 = "top 5"  # of a group of binary targets
 
 
 class SameLength(BatchSampler):
@@ -59,6 +62,19 @@ class SameLength(BatchSampler):
     def _pass(self, number: int, n_samples: int) -> Tensor:
         generator = torch.Generator().manual_seed((self.seed << 32) + number)
         return torch.randperm(n_samples, generator=generator)
+
+
+class Estimators(NamedTuple):
+    """The classes for one target, or for several."""
+
+    rectified: type
+    resampled: type
+
+
+_SINGLE = Estimators(CRLClassifier, ResampledClassifier)
+_SEVERAL = Estimators(MultiOutputCRLClassifier, MultiOutputResampledClassifier)
+EMBEDDINGS = {"lmle": LMLEClassifier, "triplet-knn": TripletKNNClassifier}
+_DECISIONS = {"ce": (ARG_MAX, ADJUSTED, THRESHOLD), "crl": (ARG_MAX, ADJUSTED)}
 
 
 class Training(NamedTuple):
@@ -108,50 +124,34 @@ def make_training(cell: Cell, preset: Preset, parts: Parts, device: str) -> Trai
         "module__network": cell.network,
         "module__flip": preset.augment,
         "module__pad": 4 if preset.augment else 0,
+        **{f"module__{name}": value for name, value in preset.settings.items()},
+        "batch_size": preset.batch_size,
+        "device": device,
+        "random_state": cell.seed,
+    }
+    if kind in EMBEDDINGS:
+        rounds = {"n_rounds": min(4, cell.epochs)} if kind == "lmle" else {}
+        model = EMBEDDINGS[kind](max_epochs=cell.epochs, **common | rounds | settings)
+        return Training(model, False, (ARG_MAX,))
+    common |= {
         "optimizer": "sgd",
         "optimizer__momentum": preset.momentum,
         "optimizer__weight_decay": preset.weight_decay,
-        "batch_size": preset.batch_size,
         "precision": preset.precision,
         "logit_adjustment": None,
         "max_epochs": 1,
         "warm_start": True,
-        "device": device,
-        "random_state": cell.seed,
     }
-    return _KINDS[kind](common, settings, len(parts.X), cell.seed)
-
-
-def _cross_entropy(common: dict, settings: dict, n_samples: int, seed: int) -> Training:
-    model = CRLClassifier(alpha=0, **common | settings)
-    return Training(model, True, (ARG_MAX, ADJUSTED, THRESHOLD))
-
-
-def _rectified(common: dict, settings: dict, n_samples: int, seed: int) -> Training:
-    return Training(CRLClassifier(**common | settings), True, (ARG_MAX, ADJUSTED))
-
-
-def _cost_sensitive(common: dict, settings: dict, n_samples: int, seed: int) -> Training:
-    model = CRLClassifier(alpha=0, class_weight="exp", **common | settings)
-    return Training(model, True, (ARG_MAX,))
-
-
-def _sampled(sampler: str) -> Callable[..., Training]:
-    def make(common: dict, settings: dict, n_samples: int, seed: int) -> Training:
-        same_length = SameLength(n_samples, seed)
-        settings = common | {"sampler": sampler, "batch_sampler": same_length} | settings
-        return Training(ResampledClassifier(**settings), True, (ARG_MAX,))
-
-    return make
-
-
-_KINDS: dict[str, Callable[..., Training]] = {
-    "ce": _cross_entropy,
-    "crl": _rectified,
-    "cost": _cost_sensitive,
-    "over": _sampled("over"),
-    "down": _sampled("down"),
-}
+    estimators = _SEVERAL if parts.target_names else _SINGLE
+    decisions = (TOP_5,) if parts.groups else _DECISIONS.get(kind, (ARG_MAX,))
+    if kind in ("over", "down"):
+        common |= {"sampler": kind, "batch_sampler": SameLength(len(parts.X), cell.seed)}
+        return Training(estimators.resampled(**common | settings), True, decisions)
+    if kind != "crl":
+        common["alpha"] = 0
+    if kind == "cost":
+        common["class_weight"] = "exp"
+    return Training(estimators.rectified(**common | settings), True, decisions)
 
 
 def decide(decision: str, model: Any, parts: Parts) -> Any:

@@ -1,47 +1,31 @@
-"""The paper's tables and figures: which cells they take, and how these are put together."""
+"""All tables and figures, by the names that they have on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from entries import Choice, Entry, Row, Table
-from methods import ADJUSTED, THRESHOLD, method_named
-from presets import find_preset
+import attribute_tables as attributes
+import cifar_tables as cifar
+import part_tables as parts
+from entries import Choice, Table
 
-
-def table9(choice: Choice) -> Table:
-    """Networks trained on balanced and on imbalanced CIFAR-100."""
-    networks = choice.networks or ("cifarnet", "resnet32", "densenet40")
-    balanced, imbalanced = "cifar100-bln1.0", "cifar100-imb1.0"
-    rows = {
-        "balanced": (balanced, "ce", {}),
-        "imbalanced": (imbalanced, "ce", {}),
-        "imbalanced + CRL": (imbalanced, "crl", {}),
-        "imbalanced, prior removed": (imbalanced, "ce", {"decision": ADJUSTED}),
-        "imbalanced + CRL η = 0.5, prior removed": (
-            imbalanced,
-            method_named("crl", eta=0.5),
-            {"decision": ADJUSTED},
-        ),
-        "over-sampling": (imbalanced, "over", {}),
-        "down-sampling": (imbalanced, "down", {}),
-        "cost-sensitive": (imbalanced, "cost", {}),
-        "threshold": (imbalanced, "ce", {"decision": THRESHOLD}),
-    }
-    made = []
-    for title, (data, method, settings) in rows.items():
-        entries = {}
-        for network in networks:
-            if method == "crl":
-                eta = find_preset("cifar100", network, choice.preset).eta
-                method_of_paper = method_named("crl", eta=eta)
-                entries[network] = Entry(data, network, method_of_paper, **settings)
-            else:
-                entries[network] = Entry(data, network, method, **settings)
-        if title in ("balanced", "imbalanced"):
-            entries["hog-knn"] = Entry(data, "none", "hog-knn")
-        made.append(Row(title, entries))
-    return Table("table9", "Table 9: CIFAR-100, balanced and imbalanced (γ = 1)", made)
-
-
-TABLES: dict[str, Callable[[Choice], Table]] = {"table9": table9}
+TABLES: dict[str, Callable[[Choice], Table]] = {
+    "table3": attributes.table3,
+    "table4": attributes.table4,
+    "table5": attributes.table5,
+    "table6": attributes.table6,
+    "table7": attributes.table7,
+    "table8": cifar.table8,
+    "table9": cifar.table9,
+    "table10": parts.table10,
+    "table11": parts.table11,
+    "table12": parts.table12,
+    "table13": parts.table13,
+    "figure2": cifar.figure2,
+    "figure6": attributes.figure6,
+    "figure8": attributes.figure8,
+    "figure10": cifar.figure10,
+    "figure11": parts.figure11,
+    "figure12": parts.figure12,
+    "cost": attributes.cost,
+}

@@ -9,25 +9,40 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter, strftime
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from cells import Cell, Results, claimed
-from fitting import run_cell
+from fitting import SHOWN_CLASSES, run_cell, wants_features
+from presets import find_preset
 from sources import load
 from threadpoolctl import threadpool_limits
 
 _load = lru_cache(maxsize=2)(load)  # the balanced and the imbalanced data of a seed
 
 
-def run(
-    cells: Sequence[Cell], data: Path, results: Path, checkpoints: Path, device: str, jobs: int = 1
-) -> None:
+class Places(NamedTuple):
+    """Folders: of the data, of results, and of what is kept until a cell is finished.
+
+    Attributes
+    ----------
+    data, results, checkpoints : Path
+        The folders. Images that are decoded are kept among the checkpoints.
+    """
+
+    data: Path
+    results: Path
+    checkpoints: Path
+
+
+def run(cells: Sequence[Cell], places: Places, device: str, jobs: int = 1) -> None:
     """Do the cells that are missing, by so many processes.
 
     Cells that another process does are left to it, also to one of another call. Whoever is killed
     loses the epoch that was under way: the next call goes on from the last one.
     """
-    arguments = (list(cells), data, results, checkpoints, device)
+    arguments = (list(cells), places, device)
     if jobs == 1:
         _work(*arguments)
         return
@@ -41,27 +56,38 @@ def run(
         sys.exit("A process has failed; what it says stands above.")
 
 
-def _work(cells: Sequence[Cell], data: Path, results: Path, checkpoints: Path, device: str) -> None:
+def _work(cells: Sequence[Cell], places: Places, device: str) -> None:
     """Do what is neither done nor being done."""
     if device == "cpu":
         torch.set_num_threads(1)
         threadpool_limits(1)
     # Classes of a few images make samplers and clusters warn in many cells.
     warnings.simplefilter("ignore", UserWarning)
-    finished = Results(results)
+    finished = Results(places.results)
     for cell in cells:
         if finished.has(cell):
             continue
-        with claimed(cell, checkpoints) as is_ours:
-            if not is_ours or finished.has(cell):  # another process may have come first
-                continue
-            start = perf_counter()
-            checkpoint = checkpoints / f"{cell.name}.pickle"
-            lines = run_cell(cell, _load(cell.data, data, cell.seed), device, checkpoint)
-            finished.add(cell, lines)
-            checkpoint.unlink()
-        minutes = (perf_counter() - start) / 60
-        scores = ", ".join(
-            f"{line.decision} {line.balanced_accuracy:.4f}" for line in lines if not line.target
-        )
-        print(f"{strftime('%H:%M')} {cell.name}: {scores} ({minutes:.1f} min)", flush=True)
+        with claimed(cell, places.checkpoints) as is_ours:
+            if is_ours and not finished.has(cell):  # another process may have come first
+                _do(cell, places, device, finished)
+
+
+def _do(cell: Cell, places: Places, device: str, finished: Results) -> None:
+    """Train a cell and write what came of it."""
+    start = perf_counter()
+    checkpoint = places.checkpoints / f"{cell.name}.pickle"
+    size = find_preset(cell.family, cell.network, cell.preset).size
+    parts = _load(cell.data, places.data, cell.seed, size, places.checkpoints / "images")
+    model, lines = run_cell(cell, parts, device, checkpoint)
+    if wants_features(cell):
+        rows = np.isin(parts.y_test, SHOWN_CLASSES)
+        features = model.features(parts.X_test[rows]).astype(np.float16)
+        finished.add_features(cell, features, parts.y_test[rows])
+    finished.add(cell, lines)
+    checkpoint.unlink()
+    means = {line.decision: [] for line in lines}
+    for line in lines:
+        means[line.decision].append(line.balanced_accuracy)
+    scores = ", ".join(f"{decision} {np.mean(of_all):.4f}" for decision, of_all in means.items())
+    minutes = (perf_counter() - start) / 60
+    print(f"{strftime('%H:%M')} {cell.name}: {scores} ({minutes:.1f} min)", flush=True)

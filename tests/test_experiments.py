@@ -54,8 +54,8 @@ def train_and_die(state, *arguments):
     return state
 
 fitting._train = train_and_die
-data, results, checkpoints = map(Path, {paths!r})
-running.run([Cell(*{cell!r})], data, results, checkpoints, "cpu")
+places = running.Places(*map(Path, {paths!r}))
+running.run([Cell(*{cell!r})], places, "cpu")
 """
 
 
@@ -71,8 +71,9 @@ def test_a_killed_run_goes_on_with_the_same_result(method, modules, tiny_cifar, 
     assert not paths[1].exists()
     with checkpoint.open("rb") as file:
         assert modules("pickle").load(file).epochs == 2
-    running.run([cell], *paths, "cpu")
-    running.run([cell], tiny_cifar, tmp_path / "whole", tmp_path / "others", "cpu")
+    running.run([cell], running.Places(*paths), "cpu")
+    whole = running.Places(tiny_cifar, tmp_path / "whole", tmp_path / "others")
+    running.run([cell], whole, "cpu")
     killed, whole = (
         [line._replace(seconds=0) for line in cells.Results(tmp_path / name).read("cifar100")]
         for name in ("killed", "whole")
