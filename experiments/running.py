@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from time import perf_counter, strftime
 from typing import NamedTuple
 
@@ -56,8 +58,21 @@ def run(cells: Sequence[Cell], places: Places, device: str, jobs: int = 1) -> No
         sys.exit("A process has failed; what it says stands above.")
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it does, also where that one is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def wait() -> None:
+            parent.join()
+            os._exit(1)
+
+        Thread(target=wait, daemon=True).start()
+
+
 def _work(cells: Sequence[Cell], places: Places, device: str) -> None:
     """Do what is neither done nor being done."""
+    _end_with_parent()
     if device == "cpu":
         torch.set_num_threads(1)
         threadpool_limits(1)
