@@ -1,41 +1,128 @@
 """The experiments: cells are done once, go on after a kill with the same result, and are shown."""
 
 import importlib
+import pickle
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from sk_crl.datasets import power_law_sizes
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _importable():
+    """Find the modules of the experiments, which are no package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        yield
+
+
 @pytest.fixture
-def modules(monkeypatch):
-    """A function that imports a module of the experiments."""
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
+def run(data, tmp_path, capsys):
+    """A function that trains the cells of tables for an epoch, and one that reports them."""
+    main = importlib.import_module("run").main
+    places = ["results", "checkpoints", "figures"]
+    folders = [word for name in places for word in (f"--{name}", str(tmp_path / name))]
+
+    def run_and_report(*arguments):
+        common = [*arguments, *folders, "--seeds", "1", "--epochs", "1", "--data", str(data)]
+        main(common)
+        trained = capsys.readouterr().out.splitlines()
+        main([*common, "--report"])
+        return trained, capsys.readouterr().out
+
+    return run_and_report
 
 
 @pytest.fixture(scope="session")
-def tiny_cifar(tmp_path_factory):
-    """A folder with a small CIFAR-100 in its binary layout: 20 images of the first class."""
-    folder = tmp_path_factory.mktemp("data") / "cifar-100-binary"
-    folder.mkdir()
+def data(tmp_path_factory):
+    """A folder with all data sets in their official layouts, with few images of noise."""
+    folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
+    write_cifar(folder / "cifar-100-binary", rng)
+    write_celeba(folder / "celeba", rng)
+    write_xdomain(folder / "x-domain", rng)
+    write_deepfashion(folder / "deepfashion", rng)
+    write_products(folder / "fashion_products_32.npz", rng)
+    return folder
+
+
+def write_cifar(folder, rng):
+    """The training part has 20 images of the first class and 3 of the last, the test part one."""
+    folder.mkdir()
     sizes = np.maximum(power_law_sizes(100, largest=20, smallest=1), 3)
     for name, fine in [("train", np.repeat(np.arange(100), sizes)), ("test", np.arange(100))]:
         images = rng.integers(0, 256, (len(fine), 3072), dtype=np.uint8)
-        records = np.column_stack([fine // 5, fine, images]).astype(np.uint8)
-        records.tofile(folder / f"{name}.bin")
+        np.column_stack([fine // 5, fine, images]).astype(np.uint8).tofile(folder / f"{name}.bin")
     for kind, n_names in [("fine", 100), ("coarse", 20)]:
         names = "".join(f"{kind}{number}\n" for number in range(n_names))
         (folder / f"{kind}_label_names.txt").write_text(names)
-    return folder.parent
+
+
+def write_images(folder, n, size, rng):
+    """Write images, and list their names."""
+    folder.mkdir(parents=True)
+    names = [f"{number:06}.jpg" for number in range(n)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / name)
+    return names
+
+
+def write_celeba(folder, rng):
+    names = write_images(folder / "img_align_celeba", 30, (55, 47), rng)
+    attributes = list(importlib.import_module("attribute_tables").CELEBA.ratios)
+    table = np.where(rng.random((30, 40)) < 0.3, "1", "-1")
+    table[::10], table[1::10] = "1", "-1"  # every part has both
+    rows = [f"{name} {' '.join(row)}" for name, row in zip(names, table, strict=True)]
+    text = "\n".join(["30", " ".join(attributes), *rows, ""])
+    (folder / "list_attr_celeba.txt").write_text(text)
+    parts = "".join(f"{name} {place // 10}\n" for place, name in enumerate(names))
+    (folder / "list_eval_partition.txt").write_text(parts)
+
+
+def write_xdomain(folder, rng):
+    targets = list(importlib.import_module("sources").XDOMAIN_TARGETS)
+    names = write_images(folder / "images", 36, (32, 32), rng)
+    for place, part in enumerate(["train", "validation", "test"]):
+        frame = pd.DataFrame(rng.integers(0, 3, (12, len(targets))), columns=targets)
+        frame.iloc[:3] = np.arange(3)[:, None]
+        frame.insert(0, "image", [f"images/{name}" for name in names[12 * place :][:12]])
+        frame.astype(object).where(rng.random(frame.shape) < 0.95, None).fillna(
+            {"image": frame["image"]}
+        ).to_csv(folder / f"{part}.csv", index=False)
+
+
+def write_deepfashion(folder, rng):
+    names = write_images(folder / "Img" / "img", 24, (40, 32), rng)
+    (folder / "Anno").mkdir()
+    (folder / "Eval").mkdir()
+    rows = [f"name {number} {number % 5 + 1}" for number in range(35)]
+    head = "attribute_name  attribute_type"
+    (folder / "Anno" / "list_attr_cloth.txt").write_text("\n".join(["35", head, *rows, ""]))
+    table = np.where(rng.random((24, 35)) < 0.3, "1", "-1")
+    table[::8], table[1::8] = "1", "-1"
+    rows = [f"img/{name} {' '.join(row)}" for name, row in zip(names, table, strict=True)]
+    text = "\n".join(["24", "image_name  attribute_labels", *rows, ""])
+    (folder / "Anno" / "list_attr_img.txt").write_text(text)
+    parts = [f"img/{name} {('train', 'val', 'test')[i // 8]}" for i, name in enumerate(names)]
+    text = "\n".join(["24", "image_name evaluation_status", *parts, ""])
+    (folder / "Eval" / "list_eval_partition.txt").write_text(text)
+
+
+def write_products(path, rng):
+    names = list(importlib.import_module("attribute_tables").FASHION.ratios)
+    Y = rng.integers(0, 3, (60, 7)).astype(np.int16)
+    Y[4:9, 2] = -1
+    X = rng.integers(0, 256, (60, 3, 32, 32), dtype=np.uint8)
+    np.savez(path, X=X, Y=Y, label_names=names, split=np.repeat(np.arange(3, dtype=np.int8), 20))
 
 
 KILLED = """
@@ -49,7 +136,7 @@ train = fitting._train
 
 def train_and_die(state, *arguments):
     state = train(state, *arguments)
-    if state.epochs == 3:  # trained and not yet kept
+    if state.epochs == 2:  # trained and not yet kept
         os.kill(os.getpid(), signal.SIGKILL)
     return state
 
@@ -59,25 +146,59 @@ running.run([Cell(*{cell!r})], places, "cpu")
 """
 
 
-@pytest.mark.parametrize("method", ["crl eta=0.5", "over"])
-def test_a_killed_run_goes_on_with_the_same_result(method, modules, tiny_cifar, tmp_path):
-    running, cells = modules("running"), modules("cells")
-    cell = cells.Cell("cifar100-imb1.0", "cifarnet", method, "cpu", 4, 1)
-    paths = [tiny_cifar, tmp_path / "killed", tmp_path / "checkpoints"]
+def test_a_killed_run_goes_on_with_the_same_result(data, tmp_path):
+    running, cells = map(importlib.import_module, ["running", "cells"])
+    cell = cells.Cell("cifar100-imb1.0", "cifarnet", "over alpha=0.5", "cpu", 3, 1)
+    paths = [data, tmp_path / "killed", tmp_path / "checkpoints"]
     code = KILLED.format(folder=str(FOLDER), paths=[str(path) for path in paths], cell=tuple(cell))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     (checkpoint,) = paths[2].glob("*.pickle")
     assert not paths[1].exists()
     with checkpoint.open("rb") as file:
-        assert modules("pickle").load(file).epochs == 2
+        assert pickle.load(file).epochs == 1
     running.run([cell], running.Places(*paths), "cpu")
-    whole = running.Places(tiny_cifar, tmp_path / "whole", tmp_path / "others")
+    whole = running.Places(data, tmp_path / "whole", tmp_path / "others")
     running.run([cell], whole, "cpu")
     killed, whole = (
         [line._replace(seconds=0) for line in cells.Results(tmp_path / name).read("cifar100")]
         for name in ("killed", "whole")
     )
     assert killed == whole
-    assert len(whole) == (2 if method.startswith("crl") else 1)
+    assert len(whole) == 1
     assert not list(paths[2].glob("*.pickle"))
+
+
+def test_tables_of_faces(run, tmp_path):
+    trained, text = run("table3", "table4", "figure6")
+    assert len(trained) == 10
+    assert "| Attractive |" in text
+    assert "[81]" in text  # the paper's DeepID2
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        f"experiments_{name}.png" for name in ("table3", "table4", "figure6")
+    }
+    again, _ = run("table4")
+    assert not again  # its cells are those of Table 3
+
+
+def test_tables_of_clothes(run):
+    trained, text = run("table5", "table6", "figure8")
+    assert len(trained) == 10
+    assert "[80.42]" in text
+
+
+def test_table_of_deepfashion(run):
+    trained, text = run("table7", "--network", "resnet32")
+    assert len(trained) == 2
+    assert "[54.56]" in text
+
+
+def test_tables_of_the_stand_in(run):
+    trained, _ = run("table10", "table12", "figure11", "cost", "--stand-in")
+    assert len(trained) == 15
+
+
+def test_tables_of_objects(run, tmp_path):
+    trained, _ = run("figure2", "table8", "figure10", "--network", "cifarnet")
+    assert len(trained) == 13
+    assert (tmp_path / "figures" / "experiments_figure2.png").exists()
