@@ -221,10 +221,11 @@ def cost(choice: Choice) -> Table:
     columns: dict[str, dict[str, Entry]] = {"LMLE": {}, "CRL": {}, "LMLE / CRL": {}}
     for attributes in [clothes(choice)] if choice.stand_in else [CELEBA, XDOMAIN]:
         for quantity in ("seconds", "epoch seconds"):
-            column = f"{attributes.title}, {quantity}"
+            column = f"{'X-Domain' if choice.stand_in else attributes.title}, {quantity}"
             lmle = attributes.entry("lmle", quantity=quantity)
             crl = attributes.crl(choice, quantity=quantity)
             columns["LMLE"][column], columns["CRL"][column] = lmle, crl
             columns["LMLE / CRL"][column] = lmle._replace(over=crl)
     rows = [Row(title, entries) for title, entries in columns.items()]
-    return Table("cost", "Training cost", rows)
+    title = f"Training cost, {FASHION.title}" if choice.stand_in else "Training cost"
+    return Table("cost", title, rows)

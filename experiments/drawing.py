@@ -11,9 +11,9 @@ from entries import Scores, Table, of_paper
 from fitting import SHOWN_CLASSES
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
 
 from sk_crl.datasets import power_law_sizes
-from sk_crl.displays import FeatureEmbeddingDisplay
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -24,8 +24,10 @@ MOST_NAMED = 12  # targets whose names fit below bars
 
 
 def draw(table: Table, scores: Scores, folder: Path) -> Path | None:
-    """Draw a table into a file; nothing where there is no number yet."""
-    if not any(len(scores.of_seeds(e)) for row in table.rows for e in row.entries.values()):
+    """Draw a table into a file; none where there is no number yet, and of seconds."""
+    if table.name == "cost" or not any(
+        len(scores.of_seeds(e)) for row in table.rows for e in row.entries.values()
+    ):
         return None
     figure = _DRAWN.get(table.name, _beside_paper)(table, scores)
     if figure is None:
@@ -51,32 +53,34 @@ def _moments(table: Table, scores: Scores, column: str) -> tuple[np.ndarray, np.
 
 def _beside_paper(table: Table, scores: Scores) -> Figure:
     """Show every row as a dot, and the paper's number beside it; a panel for every column."""
-    columns = table.columns if len(table.columns) <= MOST_PANELS else table.columns[-1:]
-    if table.name == "table10":
-        columns = table.columns
+    columns = [column for column in table.columns if column != "seconds"]
+    if len(columns) > MOST_PANELS:
+        columns = columns[-1:]  # the mean over targets
     paper = of_paper(table.name)
-    height = 0.32 * len(table.rows) + 0.9
     figure, axes = plt.subplots(
-        1, len(columns), figsize=(2.6 * len(columns) + 1.4, height), sharey=True, squeeze=False
+        1,
+        len(columns),
+        figsize=(max(2.2 * len(columns) + 2.2, 5.5), 0.3 * len(table.rows) + 1.4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     place = np.arange(len(table.rows))[::-1]
     for ax, column in zip(axes[0], columns, strict=True):
         means, spreads = _moments(table, scores, column)
         known = np.array([paper.get((row.title, column), np.nan) for row in table.rows])
         ax.errorbar(means, place, xerr=spreads, fmt="o", color=COLORS[0], label="here")
-        if not np.isnan(known).all():
-            ax.plot(known, place, "D", color=COLORS[1], mfc="none", label="the paper")
+        ax.plot(known, place, "D", color=COLORS[1], mfc="none", label="the paper")
         ax.set_title(column, fontsize=9)
         ax.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(place, [row.title for row in table.rows])
     axes[0, 0].set_ylim(-0.6, len(place) - 0.4)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="upper right", ncols=2, fontsize=8
-    ).set_in_layout(True)
-    unit = "Seconds" if table.name == "cost" else "Balanced accuracy (%)"
-    figure.suptitle(table.title, fontsize=10, x=0.02, ha="left")
-    figure.supxlabel(unit, fontsize=9)
-    figure.tight_layout()
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper right", ncols=2, fontsize=8)
+    figure.suptitle(table.title, fontsize=10, x=0.01, ha="left")
+    is_gain = any(entry.less for row in table.rows for entry in row.entries.values())
+    is_all_gain = is_gain and table.name != "table8"
+    figure.supxlabel("Points" if is_all_gain else "Balanced accuracy (%)", fontsize=9)
     return figure
 
 
@@ -90,13 +94,23 @@ def _features(table: Table, scores: Scores) -> Figure | None:
     kept = {title: scores.results.features(cell) for title, cell in cells.items()}
     if any(features is None for features in kept.values()):
         return None
-    figure, axes = plt.subplots(1, len(kept), figsize=(9, 3.2))
-    names = dict(zip(SHOWN_CLASSES, ("largest", "second", "smallest"), strict=True))
+    figure, axes = plt.subplots(1, len(kept), figsize=(9, 3.3), layout="constrained")
+    names = ("the largest class", "the second", "the smallest")
     for ax, (title, (features, y)) in zip(axes, kept.items(), strict=True):
-        labels = np.array([f"class {c} ({names[c]})" for c in y.tolist()])
-        FeatureEmbeddingDisplay.from_features(features, labels, ax=ax)
+        coordinates = PCA(2).fit_transform(features)
+        for number, (shown, name) in enumerate(zip(SHOWN_CLASSES, names, strict=True)):
+            ax.scatter(
+                *coordinates[y == shown].T,
+                s=12,
+                color=COLORS[number],
+                marker="osD"[number],
+                alpha=0.7,
+                label=name,
+            )
         ax.set_title(title, fontsize=9)
-    figure.tight_layout()
+        ax.set(xticks=[], yticks=[])
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 

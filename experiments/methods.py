@@ -5,8 +5,10 @@ from __future__ import annotations
 from ast import literal_eval
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from cells import Cell
+from numpy.typing import NDArray
 from presets import Preset
 from sklearn.frozen import FrozenEstimator
 from sources import Parts
@@ -166,5 +168,14 @@ def decide(decision: str, model: Any, parts: Parts) -> Any:
     if decision == THRESHOLD and parts.X_val is None:
         return PriorThresholdClassifier(frozen, exponents=[5]).fit(parts.X, parts.y)
     if decision == THRESHOLD:
-        return PriorThresholdClassifier(frozen).fit(parts.X_val, parts.y_val)
+        known = _known(parts.y_val, model.classes_)
+        return PriorThresholdClassifier(frozen).fit(parts.X_val, known)
     return model
+
+
+def _known(labels: Any, classes: list[NDArray]) -> Any:
+    """Take out labels of classes that training has not seen, which nothing can be tuned for."""
+    frame = pd.DataFrame(labels)
+    for name, of_target in zip(frame.columns, classes, strict=True):
+        frame[name] = frame[name].where(frame[name].isin(of_target))
+    return frame if hasattr(labels, "columns") else frame.to_numpy()

@@ -113,6 +113,7 @@ _OF_DATA = {
 _OF_NETWORK: dict[tuple[str, str, str], dict[str, Any]] = {
     ("cifar100", "paper", "cifarnet"): {"eta": 0.01, "warm_up": 5},  # diverges if it starts at 0.1
     ("cifar100", "cpu", "cifarnet"): {"eta": 0.01, "lr": 0.02},
+    ("xdomain", "cpu", "fashionnet"): {"settings": {"units": 256}},
     ("fashion", "cpu", "mtct"): {
         "settings": {"widths": (16, 24, 32, 48, 64), "branch_units": (32, 32)}
     },

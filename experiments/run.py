@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
         for table in tables:
             print(report(table, scores), end="\n\n")
             path = draw(table, scores, asked.figures)
-            print(f"Drawn: {path}." if path else "Nothing to draw yet.", end="\n\n")
+            if path:
+                print(f"Drawn: {path}", end="\n\n")
         return
     cells = list(dict.fromkeys(cell for table in tables for cell in table.cells(choice)))
     try:
