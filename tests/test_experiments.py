@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from sk_crl.datasets import power_law_sizes
@@ -203,3 +204,117 @@ def test_tables_of_objects(run, tmp_path):
     trained, _ = run("figure2", "table8", "figure10", "--network", "cifarnet")
     assert len(trained) == 13
     assert (tmp_path / "figures" / "experiments_figure2.png").exists()
+
+
+# ------------------------------------------------------------------------------------------ parts
+
+
+def modules(*names):
+    return [importlib.import_module(name) for name in names]
+
+
+def test_a_cell_that_another_process_holds_is_left_to_it(data, tmp_path):
+    running, cells = modules("running", "cells")
+    cell = cells.Cell("cifar100-imb1.0", "none", "hog-knn", "cpu", 1, 0)
+    places = running.Places(data, tmp_path / "results", tmp_path / "checkpoints")
+    with cells.claimed(cell, places.checkpoints) as is_ours:
+        assert is_ours
+        running.run([cell], places, "cpu")
+    assert not places.results.exists()
+    running.run([cell], places, "cpu")
+    (line,) = cells.Results(places.results).read("cifar100")
+    assert line.cell == cell
+    assert line.decision == "arg max"
+
+
+@pytest.mark.parametrize("table", ["table3", "table5", "table7", "table9"])
+def test_missing_data_are_asked_for(table, tmp_path, monkeypatch):
+    (run,) = modules("run")
+    monkeypatch.delenv("SK_CRL_DATA", raising=False)
+    folders = ["--results", str(tmp_path / "r"), "--checkpoints", str(tmp_path / "c")]
+    with pytest.raises(SystemExit, match="pass --data FOLDER"):
+        run.main([table, *folders])
+    with pytest.raises(SystemExit, match=r"(?s)is not there .*Put\n.*into\n? ?.*" + str(tmp_path)):
+        run.main([table, *folders, "--data", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_entries(tmp_path):
+    cells, entries = modules("cells", "entries")
+    choice = entries.Choice(seeds=3)
+    base, other = (
+        entries.Entry("fashion", "mtct", method, targets=targets)
+        for method, targets in [("ce", ()), ("crl eta=0.01", ("season", "usage"))]
+    )
+    results = cells.Results(tmp_path)
+    for seed, (base_scores, other_scores) in enumerate([((0.1, 0.3, 0.5), (0.2, 0.4, 0.9))] * 2):
+        for entry, scores, seconds in [(base, base_scores, 4.0), (other, other_scores, 10.0)]:
+            cell = entry.cell(choice, seed)
+            pairs = zip(["season", "usage", "gender"], scores, strict=True)
+            results.add(
+                cell, [cells.Line(cell, "arg max", name, s, 1 / 3, seconds) for name, s in pairs]
+            )
+    known = entries.Scores(results, choice)
+    assert known.of_seeds(base) == pytest.approx([30, 30])
+    assert known.of_seeds(other) == pytest.approx([30, 30])
+    same = base._replace(targets=other.targets)
+    assert known.of_seeds(other._replace(less=same)) == pytest.approx([10, 10])
+    seconds = other._replace(quantity="seconds", over=base._replace(quantity="seconds"))
+    assert known.of_seeds(seconds) == pytest.approx([2.5, 2.5])
+    assert known.of_seeds(base._replace(quantity="epoch seconds")) == pytest.approx([0.5, 0.5])
+    assert not len(known.of_seeds(base._replace(decision="threshold")))
+    assert entries.written(known.of_seeds(base), 3) == "30.0 ± 0.0 (2 of 3)"
+    assert results.read("fashion")[0].loss == 1 / 3
+
+
+def test_every_number_of_the_paper_has_its_place():
+    entries, paper_tables = modules("entries", "paper_tables")
+    with entries.PAPER.open(newline="") as file:
+        tables = {line.split(",")[0] for line in file.read().splitlines()[1:]}
+    for name in tables:
+        table = paper_tables.TABLES[name](entries.Choice(preset="paper"))
+        places = {(row.title, column) for row in table.rows for column in row.entries}
+        assert entries.of_paper(name).keys() <= places
+
+
+def test_means_of_the_paper():
+    (entries,) = modules("entries")
+    known = entries.of_paper("table5")
+    for row in {row for row, _ in known}:
+        of_targets = [v for (r, column), v in known.items() if r == row and column != "mean"]
+        slip = 0.34 if row == "Cost-Sensitive" else 0.011  # the paper's own
+        assert np.mean(of_targets) == pytest.approx(known[row, "mean"], abs=slip)
+
+
+@pytest.mark.parametrize(("n", "n_samples"), [(8, 3), (3, 8), (5, 5), (1, 4)])
+def test_passes_go_on_across_epochs(n, n_samples):
+    (methods,) = modules("methods")
+    sampler = methods.SameLength(n, seed=1)
+    codes = torch.zeros(n_samples, 1, dtype=torch.int64)
+    orders = [sampler.order(codes, 2, epoch, 1, None) for epoch in range(n_samples)]
+    assert {len(order) for order in orders} == {n}
+    passes = torch.cat(orders).view(-1, n_samples)
+    assert (passes.sort().values == torch.arange(n_samples)).all()
+    assert len(passes.unique(dim=0)) > 1 or n == 1
+
+
+def test_learning_rates():
+    (presets,) = modules("presets")
+    preset = presets.Preset(8, 1, 1.0, eta=0.5)
+    assert [preset.lr_of(epoch, 8) for epoch in range(8)] == [1.0] * 8
+    steps = preset._replace(decay="steps")
+    lrs = [steps.lr_of(epoch, 8) for epoch in range(8)]
+    assert lrs == pytest.approx([1] * 4 + [0.1] * 2 + [0.01] * 2)
+    cosine = preset._replace(decay="cosine", warm_up=3)
+    lrs = [cosine.lr_of(epoch, 8) for epoch in range(8)]
+    assert lrs[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert lrs[4:] == sorted(lrs[4:], reverse=True)
+    assert 0 < lrs[-1] < 0.1
+
+
+def test_ratios_of_the_products(data_folder):
+    attribute_tables, sources = modules("attribute_tables", "sources")
+    parts = sources.load("fashion", data_folder, 0, None, None)
+    for name, of_target in zip(parts.target_names, parts.y.T, strict=True):
+        counts = np.unique(of_target[~np.isnan(of_target)], return_counts=True)[1]
+        assert round(counts.max() / counts.min()) == attribute_tables.FASHION.ratios[name]
