@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,11 +151,11 @@ def _parsed(row: dict[str, Any]) -> Line:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO]:
+def locked(path: Path) -> Iterator[None]:
     """Wait for a lock, and hold it; the system takes it back from whoever is killed."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+        yield
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from cells import Cell, Results, claimed
+from cells import Cell, Results, claimed, locked
 from fitting import SHOWN_CLASSES, run_cell, wants_features
 from presets import find_preset
 from sources import load
@@ -76,15 +76,22 @@ def _work(cells: Sequence[Cell], places: Places, device: str) -> None:
     if device == "cpu":
         torch.set_num_threads(1)
         threadpool_limits(1)
-    # Classes of a few images make samplers and clusters warn in many cells.
-    warnings.simplefilter("ignore", UserWarning)
-    finished = Results(places.results)
+    finished, n_diverged = Results(places.results), 0
     for cell in cells:
         if finished.has(cell):
             continue
-        with claimed(cell, places.checkpoints) as is_ours:
-            if is_ours and not finished.has(cell):  # another process may have come first
+        with claimed(cell, places.checkpoints) as is_ours, warnings.catch_warnings():
+            # Classes of a few images make samplers and clusters warn in many cells.
+            warnings.simplefilter("ignore", UserWarning)
+            if not is_ours or finished.has(cell):  # another process may have come first
+                continue
+            try:
                 _do(cell, places, device, finished)
+            except FloatingPointError as error:
+                print(f"{strftime('%H:%M')} {cell.name}: {error}", flush=True)
+                n_diverged += 1
+    if n_diverged:
+        sys.exit(f"{n_diverged} cells have diverged and have no result.")
 
 
 def _do(cell: Cell, places: Places, device: str, finished: Results) -> None:
@@ -92,7 +99,8 @@ def _do(cell: Cell, places: Places, device: str, finished: Results) -> None:
     start = perf_counter()
     checkpoint = places.checkpoints / f"{cell.name}.pickle"
     size = find_preset(cell.family, cell.network, cell.preset).size
-    parts = _load(cell.data, places.data, cell.seed, size, places.checkpoints / "images")
+    with locked(places.checkpoints / "images.lock"):  # one process decodes, others find it done
+        parts = _load(cell.data, places.data, cell.seed, size, places.checkpoints / "images")
     model, lines = run_cell(cell, parts, device, checkpoint)
     if wants_features(cell):
         rows = np.isin(parts.y_test, SHOWN_CLASSES)

@@ -227,6 +227,25 @@ def test_a_cell_that_another_process_holds_is_left_to_it(data, tmp_path):
     assert line.decision == "arg max"
 
 
+def test_a_cell_that_diverges_holds_up_no_other(data, tmp_path, monkeypatch, capsys):
+    running, cells = modules("running", "cells")
+    first = cells.Cell("cifar100-imb1.0", "none", "hog-knn", "cpu", 1, 0)
+    second = first._replace(seed=1)
+    train = running.run_cell
+
+    def diverge(cell, *arguments):
+        if cell == first:
+            raise FloatingPointError("The training loss became inf.")
+        return train(cell, *arguments)
+
+    monkeypatch.setattr(running, "run_cell", diverge)
+    places = running.Places(data, tmp_path / "results", tmp_path / "checkpoints")
+    with pytest.raises(SystemExit, match="1 cells have diverged"):
+        running.run([first, second], places, "cpu")
+    assert "The training loss became inf." in capsys.readouterr().out
+    assert [line.cell for line in cells.Results(places.results).read("cifar100")] == [second]
+
+
 @pytest.mark.parametrize("table", ["table3", "table5", "table7", "table9"])
 def test_missing_data_are_asked_for(table, tmp_path, monkeypatch):
     (run,) = modules("run")
