@@ -68,10 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         for family in dict.fromkeys(cell.family for cell in cells):
             find(family, asked.data)
-        places = Places(asked.data, asked.results, asked.checkpoints)
-        run(cells, places, asked.device, asked.jobs)
     except MissingDataError as missing:
         sys.exit(str(missing))
+    places = Places(asked.data, asked.results, asked.checkpoints)
+    run(cells, places, asked.device, asked.jobs)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import torch
 from cells import Cell, Results, claimed, locked
 from fitting import SHOWN_CLASSES, run_cell, wants_features
 from presets import find_preset
-from sources import load
+from sources import MissingDataError, load
 from threadpoolctl import threadpool_limits
 
 _load = lru_cache(maxsize=2)(load)  # the balanced and the imbalanced data of a seed
@@ -90,6 +90,8 @@ def _work(cells: Sequence[Cell], places: Places, device: str) -> None:
             except FloatingPointError as error:
                 print(f"{strftime('%H:%M')} {cell.name}: {error}", flush=True)
                 n_diverged += 1
+            except MissingDataError as error:
+                sys.exit(str(error))
     if n_diverged:
         sys.exit(f"{n_diverged} cells have diverged and have no result.")
 

@@ -108,7 +108,12 @@ def load(data: str, folder: Path | None, seed: int, size: Any, cache: Path) -> P
 def _cifar100(path: Path, variant: str, seed: int, size: Any, cache: Path) -> Parts:
     """Load CIFAR-100, all of it ("") or as the power law has it ("imb1.0", "bln1.0")."""
     train, test = (load_cifar100(path, subset=subset) for subset in ("train", "test"))
-    rows = np.arange(len(train.target))
+    rows, sizes = np.arange(len(train.target)), np.bincount(train.target)
+    if not variant and sizes.min() != sizes.max():
+        raise MissingDataError(
+            "This takes all of CIFAR-100, whose classes are equally large; those of "
+            f"{path} have from {sizes.min()} to {sizes.max()} training images."
+        )
     if variant:
         rows = make_power_law_imbalance(
             train.target,

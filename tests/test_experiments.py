@@ -2,6 +2,7 @@
 
 import importlib
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,6 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-
-from sk_crl.datasets import power_law_sizes
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 
@@ -57,10 +56,10 @@ def data(tmp_path_factory):
 
 
 def write_cifar(folder, rng):
-    """The training part has 20 images of the first class and 3 of the last, the test part one."""
+    """Every class has ten images to train and one to test."""
     folder.mkdir()
-    sizes = np.maximum(power_law_sizes(100, largest=20, smallest=1), 3)
-    for name, fine in [("train", np.repeat(np.arange(100), sizes)), ("test", np.arange(100))]:
+    for name, n_each in [("train", 10), ("test", 1)]:
+        fine = np.repeat(np.arange(100), n_each)
         images = rng.integers(0, 256, (len(fine), 3072), dtype=np.uint8)
         np.column_stack([fine // 5, fine, images]).astype(np.uint8).tofile(folder / f"{name}.bin")
     for kind, n_names in [("fine", 100), ("coarse", 20)]:
@@ -201,7 +200,7 @@ def test_tables_of_the_stand_in(run):
 
 
 def test_tables_of_objects(run, tmp_path):
-    trained, _ = run("figure2", "table8", "figure10", "--network", "cifarnet")
+    trained, _ = run("figure2", "table8", "figure10", "--network", "deepid2")
     assert len(trained) == 13
     assert (tmp_path / "figures" / "experiments_figure2.png").exists()
 
@@ -244,6 +243,21 @@ def test_a_cell_that_diverges_holds_up_no_other(data, tmp_path, monkeypatch, cap
         running.run([first, second], places, "cpu")
     assert "The training loss became inf." in capsys.readouterr().out
     assert [line.cell for line in cells.Results(places.results).read("cifar100")] == [second]
+
+
+def test_table_8_wants_all_of_the_data(data, tmp_path):
+    running, cells = modules("running", "cells")
+    folder = tmp_path / "data" / "cifar-100-binary"
+    shutil.copytree(data / "cifar-100-binary", folder)
+    records = (folder / "train.bin").read_bytes()
+    (folder / "train.bin").write_bytes(records[: -3 * 3074])
+    places = running.Places(folder.parent, tmp_path / "results", tmp_path / "checkpoints")
+    cell = cells.Cell("cifar100", "cifarnet", "ce", "cpu", 1, 0)
+    with pytest.raises(SystemExit, match=r"all of CIFAR-100.* from 7 to 10 training images"):
+        running.run([cell], places, "cpu")
+    (folder / "train.bin").unlink()
+    with pytest.raises(SystemExit, match=r"holds neither train\.bin"):
+        running.run([cell._replace(data="cifar100-imb1.0")], places, "cpu")
 
 
 @pytest.mark.parametrize("table", ["table3", "table5", "table7", "table9"])

@@ -19,8 +19,8 @@ class LocalResponseNorm(nn.Module):
     r"""Local response normalization over nine channels, see `CifarNet`.
 
     It is ``nn.LocalResponseNorm(9, alpha=0.001, beta=0.75, k=1.0)``. That one sums neighbours by
-    pooling over channels, which takes 40 % of a training step of `CifarNet` on a CPU; a convolution
-    of 1×1 with a band of ones is a product of matrices.
+    pooling over channels, which takes longer than the convolutions beside it; a convolution of 1×1
+    with a band of ones is a product of matrices.
 
     Parameters
     ----------
