@@ -486,6 +486,7 @@ def test_deepfashion(tmp_path, pictures, inner):
     write_deepfashion(tmp_path, pictures, inner)
     clothes = load_deepfashion(tmp_path, size=(10, 10))
     assert clothes.target_names == ["a-line", "abstract chevron print"]
+    assert clothes.target_types.tolist() == [3, 1]
     assert [path.name for path in clothes.paths] == ["0.jpg", "3.jpg", "6.jpg"]
     assert clothes.target.tolist() == [[1, 0], [1, 0], [0, 1]]
     clothes = load_deepfashion(tmp_path, subset="validation", size=(10, 10))
@@ -531,6 +532,17 @@ def test_damaged_lists_are_told_by_file_and_line(tmp_path, pictures, name, old, 
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(ValueError, match=f"{name},? .*{message}|{name} must .*{message}"):
         load_celeba(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["abstract chevron print", "abstract chevron print 6", " 1"])
+def test_attributes_of_no_type_are_told_by_file_and_line(tmp_path, pictures, line):
+    write_deepfashion(tmp_path, pictures)
+    path = tmp_path / "Anno" / "list_attr_cloth.txt"
+    path.write_text(path.read_text().replace("abstract chevron print 1", line))
+    with pytest.raises(
+        ValueError, match=r"list_attr_cloth\.txt, line 4 must be a name and its type"
+    ):
+        load_deepfashion(tmp_path)
 
 
 def test_missing_lists_and_images_are_named(tmp_path, pictures):

@@ -1,6 +1,7 @@
 """The paper's networks: sizes, shapes, training, and what they share with published ones."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from sk_crl.networks import (
     ResNet50,
 )
 from sk_crl.networks._build import NETWORKS, named_network
+from sk_crl.networks._cifarnet import LocalResponseNorm
 from sk_crl.networks._parts import LocallyShared
 from sk_crl.networks._resnet import BasicBlock
 
@@ -290,12 +292,27 @@ def test_shortcuts_of_resnet32_have_no_weights():
 
 
 def test_local_response_normalization_of_cifarnet():
-    norm = on_paper(CifarNet, (3, 32, 32), 10).norm
+    norm = LocalResponseNorm(12).double()
     X = torch.randn(1, 12, 1, 1, dtype=torch.float64) * 50
     x = X.flatten().tolist()
     for c, value in enumerate(norm(X).flatten().tolist()):
         total = sum(x[other] ** 2 for other in range(12) if abs(other - c) <= 4)
         assert value == pytest.approx(x[c] / (1 + 0.001 / 9 * total) ** 0.75, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3, 64])
+def test_local_response_normalization_is_that_of_pytorch(n_channels):
+    X = torch.randn(2, n_channels, 3, 5, dtype=torch.float64) * 50
+    twin = torch.nn.LocalResponseNorm(9, alpha=0.001, beta=0.75, k=1.0)
+    norms = [LocalResponseNorm(n_channels).double(), twin]
+    given = [X.clone().requires_grad_() for _ in norms]
+    made = [norm(x) for norm, x in zip(norms, given, strict=True)]
+    assert_close(*made)
+    upstream = torch.randn_like(X)
+    assert_close(
+        *[torch.autograd.grad(y, x, upstream)[0] for y, x in zip(made, given, strict=True)]
+    )
+    assert not LocalResponseNorm(n_channels).state_dict()  # weights of files have none
 
 
 def test_quarters_of_an_image_have_their_own_weights():
@@ -330,6 +347,28 @@ def test_parts_of_panda_are_seen_by_networks_of_their_own():
     with torch.no_grad():
         changed = network(lower)[1] != network(torch.zeros(1, 3, 40, 32))[1]
     assert changed.view(4, 128).any(1).tolist() == [True, False, False, True]
+
+
+@NETWORK
+def test_maps_lie_pixel_by_pixel_and_compute_the_same(name):
+    X = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
+    network = build(name, (3, 32, 32), 3).double().eval()
+    plain = deepcopy(network).to(memory_format=torch.contiguous_format)
+    outputs = []
+    for net in (network, plain):
+        maps = []
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.register_forward_hook(lambda _, X, made, maps=maps: maps.append(made))
+        X = torch.rand(
+            2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+        )
+        scores, feature = net(X)
+        (scores.square().sum() + feature.square().sum()).backward()
+        outputs.append([scores, feature, *(p.grad for p in net.parameters())])
+        follows = [made.is_contiguous(memory_format=torch.channels_last) for made in maps]
+        assert all(follows) == (net is network)
+    assert_close(*outputs)
 
 
 # ----------------------------------------------------------------------------------------- training

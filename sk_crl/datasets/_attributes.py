@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sk_crl.datasets._lists import read_attributes, read_lines, read_partition
 
 CELEBA_PARTS = {"train": "0", "validation": "1", "test": "2"}
 DEEPFASHION_PARTS = {"train": "train", "validation": "val", "test": "test"}
+DEEPFASHION_TYPES = ("1", "2", "3", "4", "5")
 HEAD = 1  # lines of a CSV before its first row
 
 
@@ -113,8 +114,9 @@ def load_deepfashion(
     sklearn.utils.Bunch
         ``data``: `ImageFiles`, or with `cache` a memmap, of uint8, (n_images, 3, height, width);
         ``target``: ndarray of int8, shape (n_images, n_attributes), 1, 0, or -1 where an attribute
-        is not known (pass ``missing_label=-1``); ``target_names``: their names; ``paths``: the
-        files.
+        is not known (pass ``missing_label=-1``); ``target_names``: their names;
+        ``target_types``: ndarray of int64, 1 for texture, 2 fabric, 3 shape, 4 part, 5 style;
+        ``paths``: the files.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def load_deepfashion(
     partition = _inner(folder, "Eval") / "list_eval_partition.txt"
     lines = read_lines(annotations / "list_attr_cloth.txt", has_count=True)
     next(lines)
-    names = [line.rsplit(maxsplit=1)[0].strip() for _, line in lines]  # a type comes after each
+    names, types = _names_and_types(lines, annotations / "list_attr_cloth.txt")
     images, names, table = read_attributes(attributes, names)
     part_of = read_partition(partition, True, tuple(DEEPFASHION_PARTS.values()))
     chosen = _rows_of(images, part_of, DEEPFASHION_PARTS[subset], partition)
@@ -148,7 +150,26 @@ def load_deepfashion(
         size,
         [f"line {i + 3} of {attributes.name}" for i in chosen],
     )
-    return _bunch(files, table[chosen], names, cache, num_workers)
+    clothes = _bunch(files, table[chosen], names, cache, num_workers)
+    clothes.target_types = types
+    return clothes
+
+
+def _names_and_types(
+    lines: Iterable[tuple[int, str]], path: Path
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Read names of attributes, which may have blanks, and the number of a type after each."""
+    names, types = [], []
+    for number, line in lines:
+        name, _, kind = line.rstrip().rpartition(" ")
+        if not name.strip() or kind not in DEEPFASHION_TYPES:
+            raise ValueError(
+                f"{path}, line {number} must be a name and its type, one of "
+                f"{', '.join(DEEPFASHION_TYPES)}; got {line[:50]!r}."
+            )
+        names.append(name.strip())
+        types.append(int(kind))
+    return names, np.array(types)
 
 
 def load_attribute_table(
