@@ -53,7 +53,7 @@ def fast_several(**settings):
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
     if "module" not in settings:
         defaults |= {"module__hidden_units": (8,), "module__branch_units": 4}
-    return MultiOutputCRLClassifier(**defaults | settings)
+    return MultiOutputCRLClassifier(**{"n_members": 1} | defaults | settings)
 
 
 def make(method, estimator, **settings):

@@ -99,17 +99,26 @@ def counts_of(Y):
     return [np.bincount(y[y >= 0], minlength=k) for y, k in zip(Y.T, WIDTHS, strict=True)]
 
 
-@pytest.fixture
-def make():
-    """A function that makes a classifier which trains in hundredths of a second."""
-
+def make_fast(n_members):
     def make_model(**settings):
         defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
         if "module" not in settings:
             defaults |= {"module__hidden_units": (8,), "module__branch_units": 6}
-        return MultiOutputCRLClassifier(**defaults | settings)
+        return MultiOutputCRLClassifier(**{"n_members": n_members} | defaults | settings)
 
     return make_model
+
+
+@pytest.fixture
+def make():
+    """A function that makes a single network which trains in hundredths of a second."""
+    return make_fast(1)
+
+
+@pytest.fixture(params=[1, 3], ids=["single", "ensemble"])
+def either_make(request):
+    """This function, and one that makes an ensemble of three networks, in turn."""
+    return make_fast(request.param)
 
 
 def as_frame(Y):
@@ -1254,7 +1263,9 @@ def test_the_default_network(several, make, units, hidden_units):
 
 
 def test_the_default_network_is_as_wide_as_documented(several):
-    model = MultiOutputCRLClassifier(max_epochs=1, random_state=0, device="cpu").fit(*several)
+    model = MultiOutputCRLClassifier(n_members=1, max_epochs=1, random_state=0, device="cpu").fit(
+        *several
+    )
     (units,) = re.findall(r"module__branch_units=(\d+)", inspect.getdoc(MultiOutputCRLClassifier))
     assert model.module_.head.units == int(units)
     assert "module__hidden_units=(100,)" in inspect.getdoc(MultiOutputCRLClassifier)
@@ -2155,8 +2166,9 @@ def test_diagnoses_with_holes(thyroid):
 def test_diagnoses_in_a_search(thyroid):
     X, Y = thyroid
     model = MultiOutputCRLClassifier(
-        max_epochs=2, missing_label=-1, random_state=0, device="cpu", module__branch_units=8
-    )
+        n_members=1, max_epochs=2, missing_label=-1, random_state=0, device="cpu",
+        module__branch_units=8,
+    )  # fmt: skip
     pipeline = make_pipeline(SimpleImputer(), StandardScaler(), model)
     grid = {"multioutputcrlclassifier__eta": [0.01, 0.5]}
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, Y)
@@ -2243,6 +2255,10 @@ def test_a_warm_start_names_the_target_that_has_no_label(labelled, fitted):
 def test_features_of_every_target_or_of_all(table, branch_units, shape):
     Y = np.column_stack([table.y, table.y > 0])
     model = MultiOutputCRLClassifier(
-        module__hidden_units=8, module__branch_units=branch_units, max_epochs=2, random_state=0
+        n_members=1,
+        module__hidden_units=8,
+        module__branch_units=branch_units,
+        max_epochs=2,
+        random_state=0,
     )
     assert model.fit(table.X, Y).features(table.X).shape == shape

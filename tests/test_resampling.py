@@ -384,7 +384,7 @@ def two_targets(table):
 @pytest.mark.parametrize("sampler", ["over", "down"])
 def test_several_targets_train_on_more_even_classes(table, sampler):
     Y = two_targets(table)
-    plain = MultiOutputCRLClassifier(**FAST).fit(table.X, Y)
+    plain = MultiOutputCRLClassifier(n_members=1, **FAST).fit(table.X, Y)
     model = several(sampler, callbacks=[Recorder()]).fit(table.X, Y)
     assert (model.omega_ < plain.omega_).all()
     trained, _ = trained_and_validated(model)

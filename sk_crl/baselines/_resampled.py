@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from sk_crl._base import NetworkClassifier
 from sk_crl._classifier import CRLClassifier
+from sk_crl._ensembling import Ensembling
 from sk_crl._multi_output import MultiOutputCRLClassifier
 from sk_crl._parameters import replace_kwargs
 from sk_crl._samples import Samples
@@ -20,10 +20,14 @@ from sk_crl.baselines._sampling import (
 )
 
 
-class _Resampling(NetworkClassifier):
+class _Resampling(Ensembling):
     """Sampling between the split of validation data and training."""
 
     sampler: Any
+
+    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
+        # Copies of a sample would stand in other folds than the sample itself.
+        return [*super()._asked_of_one(has_validation), "sampler"]
 
     def _resampled(self, samples: Samples, seed: int) -> Samples:
         """Sample, without a look at validation data."""
