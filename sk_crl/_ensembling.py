@@ -122,7 +122,9 @@ class Ensembling(NetworkClassifier):
     def _built_module(self) -> str | Callable[..., nn.Module]:
         if self.module != "auto":
             return self.module
-        return "table" if getattr(self, "_n_members", MEMBERS) > 1 else "mlp"
+        is_fitted = hasattr(self, "_n_members")
+        is_several = self._n_members > 1 if is_fitted else self._may_make_ensemble()
+        return "table" if is_several else "mlp"
 
     @property
     def _correction(self) -> str | None:

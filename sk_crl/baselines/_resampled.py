@@ -54,8 +54,8 @@ class ResampledClassifier(_Resampling, CRLClassifier):
 
     Parameters
     ----------
-    module : str, nn.Module class or callable, default="mlp"
-        The network, as in `CRLClassifier`.
+    module : str, nn.Module class or callable, default="auto"
+        The network, a single one, as in `CRLClassifier`.
     sampler : {"over", "down", "smote"} or sampler object, default="over"
         ``"over"`` replicates random rows of all classes but the largest until all are as large,
         ``"down"`` drops random rows of all but the smallest, and ``"smote"`` interpolates between
@@ -85,7 +85,8 @@ class ResampledClassifier(_Resampling, CRLClassifier):
     ValueError
         For a sampler that is none, and for what it cannot do: a sampler that needs features where X
         is a `torch.utils.data.Dataset`, or uneven `sample_weight` where a sampler makes new rows
-        and does not tell which old ones it keeps. And where `CRLClassifier` raises it.
+        and does not tell which old ones it keeps. For several `n_members`, since copies of a row
+        would stand in the folds that members leave out. And where `CRLClassifier` raises it.
 
     See Also
     --------
@@ -116,7 +117,7 @@ class ResampledClassifier(_Resampling, CRLClassifier):
     @replace_kwargs(by=CRLClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
         sampler: Any = "over",
         alpha: float | None = 0,
@@ -147,8 +148,8 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
 
     Parameters
     ----------
-    module : str, nn.Module class or callable, default="mlp"
-        The network, as in `MultiOutputCRLClassifier`.
+    module : str, nn.Module class or callable, default="auto"
+        The network, a single one, as in `MultiOutputCRLClassifier`.
     sampler : {"over", "down"}, default="over"
         Replicate or drop rows. Where y has a single column, all that `ResampledClassifier` takes.
     alpha : float or sequence of float, default=0
@@ -172,7 +173,8 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
         'sk-crl[baselines]'``.
     ValueError
         For a sampler that is none, and for any but ``"over"`` and ``"down"`` with several targets.
-        And where `MultiOutputCRLClassifier` raises it.
+        For several `n_members`, since copies of a row would stand in the folds that members leave
+        out. And where `MultiOutputCRLClassifier` raises it.
 
     See Also
     --------
@@ -205,7 +207,7 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
     @replace_kwargs(by=MultiOutputCRLClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
         sampler: Any = "over",
         alpha: float | Sequence[float] | None = 0,
