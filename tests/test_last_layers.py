@@ -677,6 +677,23 @@ def test_what_trains_no_last_layer_is_refused(table, method, estimator):
         make(method, estimator).fit(*table)
 
 
+@pytest.mark.parametrize("method", [RetrainedHeadClassifier, TauNormalizedClassifier])
+@pytest.mark.parametrize("n_members", [None, 3])
+def test_ensembles_have_no_single_last_layer(table, fast, method, n_members):
+    ensemble = fast(n_members=n_members)
+    message = r"(?s)must train a single network.*an ensemble. Set n_members=1"
+    for estimator in (ensemble, make_pipeline(StandardScaler(), ensemble)):
+        with pytest.raises(ValueError, match=message):
+            make(method, estimator).fit(*table)
+    frozen = FrozenEstimator(fast(n_members=2).fit(*table))
+    with pytest.raises(ValueError, match=message):
+        make(method, frozen).fit(*table)
+    single = FrozenEstimator(fast(n_members=1).fit(*table))
+    assert make(method, single).fit(*table).predict(table.X).shape == (120,)
+    single.estimator.n_members = n_members  # what is set after a fit changes nothing about it
+    assert make(method, single).fit(*table).predict(table.X).shape == (120,)
+
+
 @pytest.mark.parametrize(
     ("method", "settings", "message"),
     [

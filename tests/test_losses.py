@@ -463,9 +463,12 @@ RECTIFICATION = [
 )
 def test_parameters_are_those_of_training_and_the_loss(kind, crl):
     ours, theirs = kind().get_params(), crl().get_params()
-    assert ours.keys() == theirs.keys() - set(RECTIFICATION) | {"loss"}
+    of_ensembles = {"n_members", "categorical_features", "max_time", "target_prior"}
+    assert ours.keys() == theirs.keys() - set(RECTIFICATION) - of_ensembles | {"loss"}
     differ = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
-    assert differ == {"logit_adjustment"}
+    assert differ == {"module", "logit_adjustment", "max_epochs", "batch_size"}
+    single = crl(n_members=1, logit_adjustment=None)  # which "auto" makes the same
+    assert (single._built_module(), ours["logit_adjustment"]) == (ours["module"], None)
     for name in RECTIFICATION:
         with pytest.raises(TypeError, match=f"Unknown parameter '{name}'"):
             kind(**{name: 1})

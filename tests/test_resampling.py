@@ -652,6 +652,18 @@ def test_other_parameters_are_those_of_the_crl_classifiers():
         ResampledClassifier(sampelr="over")
 
 
+def test_samplers_are_for_single_networks(table):
+    """Copies of a row would stand in the folds that members leave out."""
+    for model, y in [(resampled(), table.y), (several(), two_targets(table))]:
+        before = dict(vars(model.set_params(n_members=3)))
+        with pytest.raises(ValueError, match=r"got sampler, .* a single network.*n_members=1"):
+            model.fit(table.X, y)
+        assert vars(model) == before
+        model.set_params(n_members=1).fit(table.X, y)
+        again = clone(model).set_params(n_members=None, logit_adjustment="auto").fit(table.X, y)
+        assert again.net_.module_.network.hidden[0].out_features == 8  # of an MLP
+
+
 def test_grid_search_over_samplers(table):
     grid = {"sampler": ["over", "down", "smote", RandomUnderSampler(random_state=0)]}
     search = GridSearchCV(resampled(max_epochs=5), grid, cv=3).fit(*table)
