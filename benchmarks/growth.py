@@ -88,7 +88,7 @@ def fit_targets(size: int) -> Callable[[], object]:
     share = np.random.default_rng(0).uniform(0.02, 0.5, 200)[:size]
     Y = (np.random.default_rng(1).uniform(size=(N_ROWS, size)) < share).astype(int)
     X = draw_features(N_ROWS)
-    model = MultiOutputCRLClassifier(max_epochs=1, device="cpu", random_state=0)
+    model = MultiOutputCRLClassifier(n_members=1, max_epochs=1, device="cpu", random_state=0)
     return lambda: model.fit(X, Y)
 
 
@@ -100,7 +100,7 @@ def fit_kappa(size: int) -> Callable[[], object]:
 
 def crl_fit(X: NDArray, y: NDArray, **settings) -> Callable[[], object]:
     """Make a fit of one target."""
-    model = CRLClassifier(**settings, max_epochs=1, device="cpu", random_state=0)
+    model = CRLClassifier(**settings, n_members=1, max_epochs=1, device="cpu", random_state=0)
     return lambda: model.fit(X, y)
 
 

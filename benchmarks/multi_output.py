@@ -109,7 +109,7 @@ class SmallCNN(nn.Module):
 
 def networks(**settings) -> dict[str, Callable[[int], BaseEstimator]]:
     """Make our methods, by name; each takes a seed."""
-    common = {"device": "cpu", **settings}
+    common = {"n_members": 1, "device": "cpu", **settings}
     together = {"missing_label": MISSING, **common}
     return {
         "MultiOutputCRLClassifier": lambda seed: MultiOutputCRLClassifier(

@@ -53,7 +53,12 @@ LMLE_EPOCHS = (4, 20)  # a round each at least; more than its default make it wo
 # Balanced batches leave no imbalance to take a weight or minority classes from.
 EVEN = {"alpha": 0.5, "scope": "all"}
 
-NETWORK = {"module__hidden_units": (128, 128), "lr": 1e-3, "batch_size": BATCH_SIZE}
+NETWORK = {
+    "module": "mlp",
+    "module__hidden_units": (128, 128),
+    "lr": 1e-3,
+    "batch_size": BATCH_SIZE,
+}
 
 
 def make_methods(

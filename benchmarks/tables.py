@@ -138,6 +138,7 @@ def make_model(method: str, y: np.ndarray, seed: int):
     counts = np.bincount(y)
     n_samples = (counts > 0).sum() * counts.max() if samplers else len(y)
     network = CRLClassifier(
+        n_members=1,
         **METHODS[method],
         module__hidden_units=(128, 128),
         batch_size=BATCH_SIZE,

@@ -49,7 +49,13 @@ def main() -> None:
     rows = []
     for job in jobs():
         Y = labels[: len(job.X)].astype(int)
-        common = {"max_epochs": 1, "batch_size": 256, "device": "cpu", "random_state": 0}
+        common = {
+            "n_members": 1,
+            "max_epochs": 1,
+            "batch_size": 256,
+            "device": "cpu",
+            "random_state": 0,
+        }
         settings = common | job.settings
 
         def together(X=job.X, Y=Y, settings=settings):

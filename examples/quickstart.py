@@ -55,6 +55,7 @@ def make_methods(epochs):
 
     def pipeline(*sampler, **settings):
         network = CRLClassifier(
+            n_members=1,
             **settings,
             module__hidden_units=(100,),
             max_epochs=epochs,

@@ -114,6 +114,12 @@ class NetworkClassifier(NetworkPredictor):
     def _check_own(self) -> None:
         """Raise ValueError for a parameter outside its range that not all classifiers have."""
 
+    def _begin_fit(self, X: Any, has_validation: bool) -> None:
+        """Choose what depends on the samples, as they are given."""
+
+    def _begin_partial_fit(self) -> None:
+        """Choose the same for samples that come in parts."""
+
     # What a kind of labels has to add, beside `_read_labels` and `_n_classes_told`.
 
     @abstractmethod
@@ -133,6 +139,7 @@ class NetworkClassifier(NetworkPredictor):
     def _fit(self, X, y, sample_weight, X_val, y_val):
         """Validate, learn the classes, split validation data off, train."""
         with unchanged_on_error(self):
+            self._begin_fit(X, X_val is not None)
             check_parameters(self)
             self._check_own()
             before = self.net_ if self.warm_start and hasattr(self, "net_") else None
@@ -164,6 +171,7 @@ class NetworkClassifier(NetworkPredictor):
     def _partial_fit(self, X, y, classes, sample_weight):
         """Train for one epoch on more data, whose classes count to those before."""
         with unchanged_on_error(self):
+            self._begin_partial_fit()
             check_parameters(self)
             self._check_own()
             before = getattr(self, "net_", None)

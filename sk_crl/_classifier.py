@@ -7,17 +7,19 @@ from sk_crl._rectifying import Rectifying
 
 
 class CRLClassifier(Rectifying, OneTarget):
-    r"""Neural network trained with the Class Rectification Loss, for one target.
+    r"""Neural networks trained with the Class Rectification Loss, for one target.
 
     Beside cross-entropy, every batch pulls hard samples of the minority classes over to their side
     of the class boundary (Dong, Gong and Zhu: *Imbalanced Deep Learning by Minority Class
-    Incremental Rectification*); the class prior is removed from the scores when they decide (Menon
-    et al.: *Long-tail learning via logit adjustment*, 2021).
-
-    Networks want features on one scale: put a scaler before it, as in the example. ``alpha=0`` is
-    logit adjustment alone, ``alpha=0, logit_adjustment=None`` plain cross-entropy, and
-    ``logit_adjustment=None`` the paper's own loss. Grid searches and `score` use the balanced
+    Incremental Rectification*); the class prior is removed from the scores (Menon et al.:
+    *Long-tail learning via logit adjustment*, 2021). Grid searches and `score` use the balanced
     accuracy unless they are told otherwise.
+
+    With nothing set, tables are taken as they are: an ensemble of networks is trained, and numbers
+    are scaled, missing values (NaN, None, NA) marked and categories encoded by what its training
+    rows hold. A single network, ``n_members=1``, takes any samples and wants them on one scale: put
+    a scaler before it. There ``alpha=0`` is logit adjustment alone, ``alpha=0,
+    logit_adjustment=None`` plain cross-entropy, and ``logit_adjustment=None`` the paper's own loss.
 
     Parameters
     ----------
@@ -28,17 +30,6 @@ class CRLClassifier(Rectifying, OneTarget):
         asks for them, and the ``module__*`` parameters. It returns scores of shape (n_samples,
         n_classes), or a tuple of scores and the features before them. ``"auto"`` is ``"table"`` in
         an ensemble and ``"mlp"`` in a single network.
-    n_members : int, optional
-        Number of networks. Several are trained each on all but a fold of its own, by which it is
-        stopped early, and averaged in prediction; 1 trains one network on all samples for
-        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
-        something else or what is set speaks of one network: `module`, `logit_adjustment`,
-        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        `precision`, validation data or `partial_fit`.
-    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
-            default="from_dtype"
-        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
-        default those of data frames whose type is one of categories, strings or booleans.
     eta : float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
         (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
@@ -79,6 +70,21 @@ class CRLClassifier(Rectifying, OneTarget):
         With ``logit_adjustment="loss"``: rectify the probabilities of the scores themselves, which
         predict, or of the scores that cross-entropy sees. ``"auto"`` does the second in ensembles
         and the first in a single network.
+    n_members : int, optional
+        Number of networks. Several are trained each on all but a fold of its own, by which it is
+        stopped early, and averaged in prediction; 1 trains one network on all samples for
+        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
+        something else or what is set speaks of one network: `module`, `logit_adjustment`,
+        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
+        `precision`, validation data or `partial_fit`.
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
+        default those of data frames whose type is one of categories, strings or booleans.
+    target_prior : {"uniform", "training"}, default="uniform"
+        The class shares that predictions and probabilities are made for: equal ones, which maximise
+        the balanced accuracy, or those of the training data, which maximise the plain one. It
+        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
     logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
@@ -86,10 +92,6 @@ class CRLClassifier(Rectifying, OneTarget):
         have learned the prior, and ``"predict"`` in a single network.
     tau : float, default=1.0
         Strength of the correction; 1 corrects for the whole prior.
-    target_prior : {"uniform", "training"}, default="uniform"
-        The class shares that predictions and probabilities are made for: equal ones, which maximise
-        the balanced accuracy, or those of the training data, which maximise the plain one. It
-        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
     class_weight : {None, "balanced", "exp"} or dict, default=None
         Weight of every class in the cross-entropy: 1, inverse to its frequency, the paper's
         ``exp(-share)``, or by label (1 for labels that are not named). ``"balanced"`` corrects for
@@ -202,14 +204,29 @@ class CRLClassifier(Rectifying, OneTarget):
 
     Examples
     --------
+    A table as it is, with a number that is sometimes missing and a category:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sk_crl import CRLClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"age": rng.normal(50, 15, 300), "city": rng.choice(["A", "B"], 300)})
+    >>> is_rare = (X["age"] > 60) & (X["city"] == "B")
+    >>> X.loc[::10, "age"] = None
+    >>> y = np.where(is_rare, "rare", "common")
+    >>> model = CRLClassifier(random_state=0).fit(X, y)
+    >>> model.predict(pd.DataFrame({"age": [40.0, 70.0, None], "city": ["B", "B", "A"]}))
+    array(['common', 'rare', 'common'], dtype='<U6')
+    >>> model.minority_classes_
+    array(['rare'], dtype='<U6')
+
+    A single network under the paper's own loss:
+
     >>> from sklearn.datasets import make_classification
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from sk_crl import CRLClassifier
     >>> X, y = make_classification(1000, weights=[0.95], flip_y=0, random_state=0)
-    >>> model = make_pipeline(StandardScaler(), CRLClassifier(random_state=0))
-    >>> model.fit(X, y).predict(X[:3])
+    >>> single = CRLClassifier(n_members=1, logit_adjustment=None, random_state=0)
+    >>> make_pipeline(StandardScaler(), single).fit(X, y).predict(X[:3])
     array([0, 0, 0])
-    >>> model[-1].minority_classes_
-    array([1])
     """

@@ -16,7 +16,6 @@ from torch.utils.data import Dataset
 from sk_crl._checks import check_choice, check_integer
 from sk_crl._distribution import ClassDistribution
 from sk_crl._parameters import replace_kwargs
-from sk_crl._reading import unchanged_on_error
 from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 from sk_crl._table_columns import is_table
@@ -84,14 +83,17 @@ class Ensembling(TakingTables):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._may_make_ensemble() or self.module == "table"
+        may_be_table = self.module == "auto" and self._may_make_ensemble()
+        tags.input_tags.allow_nan = may_be_table or self.module == "table"
         return tags
 
     # What is made: an ensemble, or one network.
 
     def _may_make_ensemble(self) -> bool:
-        """Whether the parameters leave it to the samples how many networks are made."""
-        return self.module == "auto" and self.n_members != 1 and not self._asked_of_one()
+        """Whether the parameters ask for an ensemble, or leave it to the samples."""
+        if self.n_members is not None:
+            return self.n_members != 1
+        return self.module == "auto" and not self._asked_of_one()
 
     def _asked_of_one(self, has_validation: bool = False) -> list[str]:
         """List what is asked for that only the training of a single network has."""
@@ -120,15 +122,17 @@ class Ensembling(TakingTables):
         if self.n_members > 1 and asked:
             raise ValueError(
                 f"n_members={self.n_members} networks are each stopped by a fold of their own; got "
-                f"{' and '.join(asked)}, which a single network has. Leave these out, or set "
-                "n_members=1."
+                f"{' and '.join(asked)}, which only a single network can have. Set n_members=1, or "
+                "leave out what it was that asks for one."
             )
         return self.n_members
 
     def _built_module(self) -> str | Callable[..., nn.Module]:
         if self.module != "auto":
             return self.module
-        return "table" if getattr(self, "_n_members", MEMBERS) > 1 else "mlp"
+        is_fitted = hasattr(self, "_n_members")
+        is_several = self._n_members > 1 if is_fitted else self._may_make_ensemble()
+        return "table" if is_several else "mlp"
 
     @property
     def _correction(self) -> str | None:
@@ -145,20 +149,16 @@ class Ensembling(TakingTables):
 
     # The way of a fit.
 
-    def _fit(self, X, y, sample_weight, X_val, y_val):
-        with unchanged_on_error(self):
-            self._n_members = self._choose_members(X, X_val is not None)
-            return super()._fit(X, y, sample_weight, X_val, y_val)
+    def _begin_fit(self, X: Any, has_validation: bool) -> None:
+        self._n_members = self._choose_members(X, has_validation)
 
-    def _partial_fit(self, X, y, classes, sample_weight):
-        with unchanged_on_error(self):
-            if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:
-                raise ValueError(
-                    "partial_fit trains a single network, and cannot go on with an ensemble. Set "
-                    "n_members=1, and start afresh with a clone of this estimator."
-                )
-            self._n_members = 1
-            return super()._partial_fit(X, y, classes, sample_weight)
+    def _begin_partial_fit(self) -> None:
+        if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:
+            raise ValueError(
+                "partial_fit trains a single network, and cannot go on with an ensemble. Set "
+                "n_members=1, and start afresh with a clone of this estimator."
+            )
+        self._n_members = 1
 
     # Predictions: for equal classes, or for the shares that they have in training.
 

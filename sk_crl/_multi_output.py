@@ -12,11 +12,14 @@ from sk_crl._several_targets import SeveralTargets
 
 
 class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
-    r"""Neural network trained with the Class Rectification Loss, for several targets at once.
+    r"""Neural networks trained with the Class Rectification Loss, for several targets at once.
 
-    One network with a branch for every target, one forward pass and one loss. Imbalance, minority
+    One network for all targets, or an ensemble, one forward pass and one loss. Imbalance, minority
     classes, their rectification and the correction for the prior are those of each target (Dong,
     Gong and Zhu: *Imbalanced Deep Learning by Minority Class Incremental Rectification*).
+
+    With nothing set, tables are taken as they are, as by `CRLClassifier`; a single network,
+    ``n_members=1``, has a branch for every target and wants samples on one scale.
 
     Labels may be missing in any cell: NaN, None, NA, or `missing_label`. Such a cell takes no part
     in anything, the rest of its row does.
@@ -33,22 +36,11 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         (n_samples, d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a
         branch for every target on any trunk. ``"auto"`` is ``"table"`` in an ensemble and ``"mlp"``
         in a single network.
-    n_members : int, optional
-        Number of networks. Several are trained each on all but a fold of its own, by which it is
-        stopped early, and averaged in prediction; 1 trains one network on all samples for
-        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
-        something else or what is set speaks of one network: `module`, `logit_adjustment`,
-        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        `precision`, validation data or `partial_fit`.
-    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
-            default="from_dtype"
-        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
-        default those of data frames whose type is one of categories, strings or booleans.
     eta : float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
         (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
         with 0.4 as without rectification, and of these two kinds, or both together, the one counts
-        for every target, that has the lowest class-balanced log-loss on what its members left out.
+        for every target that has the lowest class-balanced log-loss on what its members left out.
     alpha : float or sequence of float, optional
         Weight of class rectification in [0, 1], instead of the one from `eta`, for all targets or
         for each; cross-entropy weighs ``1 - alpha``.
@@ -84,6 +76,21 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         With ``logit_adjustment="loss"``: rectify the probabilities of the scores themselves, which
         predict, or of the scores that cross-entropy sees. ``"auto"`` does the second in ensembles
         and the first in a single network.
+    n_members : int, optional
+        Number of networks. Several are trained each on all but a fold of its own, by which it is
+        stopped early, and averaged in prediction; 1 trains one network on all samples for
+        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
+        something else or what is set speaks of one network: `module`, `logit_adjustment`,
+        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
+        `precision`, validation data or `partial_fit`.
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
+        default those of data frames whose type is one of categories, strings or booleans.
+    target_prior : {"uniform", "training"}, default="uniform"
+        The class shares that predictions and probabilities are made for: equal ones, which maximise
+        the balanced accuracy, or those of the training data, which maximise the plain one. It
+        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
     logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
@@ -91,10 +98,6 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         have learned the prior, and ``"predict"`` in a single network.
     tau : float, default=1.0
         Strength of the correction; 1 corrects for the whole prior.
-    target_prior : {"uniform", "training"}, default="uniform"
-        The class shares that predictions and probabilities are made for: equal ones, which maximise
-        the balanced accuracy, or those of the training data, which maximise the plain one. It
-        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
     class_weight : {None, "balanced", "exp"} or list, default=None
         Weight of every class in the cross-entropy: 1, inverse to its frequency, or the paper's
         ``exp(-share)``; or a list of one of these, or of a dict by label (1 for labels that are not
@@ -235,7 +238,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     >>> colour = np.where(X[:, 0] > 1.5, "red", "blue")
     >>> Y = pd.DataFrame({"colour": colour, "season": np.digitize(X[:, 1], [-1, 1])})
     >>> Y.loc[:20, "colour"] = None
-    >>> model = MultiOutputCRLClassifier(random_state=0).fit(X, Y)
+    >>> model = MultiOutputCRLClassifier(n_members=3, random_state=0).fit(X, Y)
     >>> model.predict(X[2:4])
       colour  season
     0   blue       1
@@ -244,6 +247,14 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     array([0.48, 0.49])
     >>> [probabilities.shape for probabilities in model.predict_proba(X)]
     [(300, 2), (300, 3)]
+
+    A single network under the paper's own loss:
+
+    >>> single = MultiOutputCRLClassifier(n_members=1, logit_adjustment=None, random_state=0)
+    >>> single.fit(X, Y).predict(X[2:4])
+      colour  season
+    0   blue       1
+    1   blue       1
     """
 
     @replace_kwargs(by=Rectifying.__init__)

@@ -27,8 +27,10 @@ def replace_kwargs(by: Callable | None = None) -> Callable[[Callable], Callable]
         own = inspect.signature(init).parameters
         further = inspect.signature(by).parameters if by else {}
         named = {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
-        added = [p for k, p in further.items() if k not in named]
-        init.__signature__ = inspect.Signature([*named.values(), *added])  # type: ignore[attr-defined]
+        # What has another default here stays where it was, unless it may go without its name.
+        first = [p for k, p in named.items() if k not in further or p.kind is not p.KEYWORD_ONLY]
+        added = [named.get(k, p) for k, p in further.items() if p.kind is p.KEYWORD_ONLY]
+        init.__signature__ = inspect.Signature([*first, *added])  # type: ignore[attr-defined]
         return init
 
     return decorate

@@ -13,6 +13,7 @@ from sk_crl._distribution import ClassDistribution
 from sk_crl._ensembling import Ensembling, Member
 from sk_crl._minorities import training_minorities
 from sk_crl._parameters import replace_kwargs
+from sk_crl._training_parameters import is_auto
 from sk_crl.loss import ClassRectificationLoss
 
 ETA = 0.5  # of a single network
@@ -97,7 +98,7 @@ class Rectifying(Ensembling):
     @property
     def _eta(self) -> float:
         """The weight of class rectification per unit of imbalance."""
-        if self.eta != "auto":
+        if not is_auto(self.eta):
             return self.eta
         return ETA_OF_MEMBERS if self._n_members > 1 else ETA
 
@@ -110,7 +111,7 @@ class Rectifying(Ensembling):
 
     def _etas(self, distributions: list[ClassDistribution]) -> list[float]:
         """Without a weight given there are members without rectification, and members with it."""
-        is_open = self.eta == "auto" and self.alpha is None
+        is_open = is_auto(self.eta) and self.alpha is None
         return [0.0, self._eta] if is_open and any(d.omega for d in distributions) else [self._eta]
 
     def _members_criterion(self, members: list[Member]) -> ClassRectificationLoss:

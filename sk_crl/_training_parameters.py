@@ -26,7 +26,7 @@ def check_parameters(estimator: NetworkClassifier) -> None:
     named = [weight for weight in weights if isinstance(weight, str) and weight in CORRECTIONS]
     if named and estimator._correction is not None:
         warnings.warn(
-            f"class_weight={named[0]!r} and logit_adjustment={estimator.logit_adjustment!r} both "
+            f"class_weight={named[0]!r} and logit_adjustment={estimator._correction!r} both "
             "correct for the class prior, so that rare classes count twice. Use one of them: "
             "set class_weight=None or logit_adjustment=None.",
             stacklevel=4,

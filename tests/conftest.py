@@ -110,14 +110,29 @@ def data_folder():
     return Path(folder)
 
 
-@pytest.fixture
-def fast():
-    """A function that makes a classifier which trains in hundredths of a second."""
-
+def _make_fast(n_members):
     def make(**settings):
         defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
         if "module" not in settings:
             defaults["module__hidden_units"] = (8,)
-        return CRLClassifier(**defaults | settings)
+        return CRLClassifier(**{"n_members": n_members} | defaults | settings)
 
     return make
+
+
+@pytest.fixture
+def fast():
+    """A function that makes a single network which trains in hundredths of a second."""
+    return _make_fast(1)
+
+
+@pytest.fixture
+def fast_ensemble():
+    """A function that makes an ensemble of three such networks, made for tables."""
+    return _make_fast(3)
+
+
+@pytest.fixture(params=[1, 3], ids=["single", "ensemble"])
+def either(request):
+    """Both in turn, for what users may rely on whichever is trained."""
+    return _make_fast(request.param)

@@ -131,7 +131,7 @@ BAD_PARAMETERS = [
     ({"max_epochs": None}, "max_epochs.*integer.*None"),
     ({"batch_size": 0}, "batch_size.*at least 1.*0"),
     ({"batch_size": -1}, "batch_size.*at least 1.*-1"),
-    ({"batch_size": "auto"}, "batch_size.*integer.*'auto'"),
+    ({"batch_size": "all"}, "batch_size.*integer.*or 'auto'.*'all'"),
     ({"batch_sampler": "balancd"}, "batch_sampler 'balancd'; did you mean 'balanced'"),
     ({"batch_sampler": "none"}, "batch_sampler 'none'; expected.*dynamic, stratified"),
     ({"batch_sampler": 3}, r"batch_sampler.*'balanced'.*BalancedBatches\(\).*3"),

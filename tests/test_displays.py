@@ -99,8 +99,9 @@ def trained_on_two(trained):
     Y = pd.DataFrame({"size": y, "even": np.arange(120) % 3 == 0})
     Y.loc[:9, "size"] = None
     model = MultiOutputCRLClassifier(
-        module__hidden_units=6, module__branch_units=3, max_epochs=3, random_state=0, device="cpu"
-    )
+        n_members=1, module__hidden_units=6, module__branch_units=3, max_epochs=3, random_state=0,
+        device="cpu",
+    )  # fmt: skip
     return X, Y, model.fit(X, Y)
 
 
@@ -189,7 +190,7 @@ def test_class_sizes_of_a_classifier(trained):
 
 def test_weighted_class_sizes(trained):
     X, y, model = trained
-    weighted = CRLClassifier(max_epochs=1, device="cpu").fit(X, y, np.full(120, 0.3))
+    weighted = CRLClassifier(n_members=1, max_epochs=1, device="cpu").fit(X, y, np.full(120, 0.3))
     display = ClassDistributionDisplay.from_estimator(weighted)
     assert_allclose(bars(display.ax_)[0], [24, 8.4, 3.6])
     assert display.ax_.get_ylabel() == "Weight of training samples"
@@ -641,11 +642,11 @@ def test_embedding_of_features_by_principal_components(trained):
 def test_embedding_of_pipelines_and_transformers(trained):
     X, y, _ = trained
     scaler = StandardScaler().fit(X)
-    scaled = CRLClassifier(max_epochs=2, random_state=0, device="cpu").fit(scaler.transform(X), y)
+    unfitted = CRLClassifier(n_members=1, max_epochs=2, random_state=0, device="cpu")
+    scaled = clone(unfitted).fit(scaler.transform(X), y)
     expected = groups_of(
         FeatureEmbeddingDisplay.from_features(scaled.features(scaler.transform(X)), y).ax_
     )
-    unfitted = CRLClassifier(max_epochs=2, random_state=0, device="cpu")
     pipeline = make_pipeline(StandardScaler(), unfitted)
     search = GridSearchCV(pipeline, {"crlclassifier__eta": [0.5]}, cv=2)
     for fitted in (pipeline.fit(X, y), search.fit(X, y)):
@@ -795,7 +796,7 @@ def test_losses_and_validation_scores_of_every_epoch(trained):
 
 def test_several_histories_on_one_axes(trained):
     X, y, model = trained
-    short = CRLClassifier(max_epochs=2, random_state=0, device="cpu").fit(X, y)
+    short = CRLClassifier(n_members=1, max_epochs=2, random_state=0, device="cpu").fit(X, y)
     search = GridSearchCV(
         make_pipeline(StandardScaler(), short), {"crlclassifier__eta": [0.5]}, cv=2
     )
@@ -858,7 +859,7 @@ def test_histories_that_cannot_be_drawn(trained):
         draw({})
     with pytest.raises(ValueError, match="curves must be one of"):
         draw(model, curves="score")
-    unvalidated = CRLClassifier(max_epochs=1, device="cpu").fit(X, y)
+    unvalidated = CRLClassifier(n_members=1, max_epochs=1, device="cpu").fit(X, y)
     with pytest.raises(ValueError, match="no validation scores to draw"):
         draw(unvalidated, curves="validation")
     with pytest.raises(ValueError, match=r"2 matplotlib Axes.*got 1"):

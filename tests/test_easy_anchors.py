@@ -377,7 +377,7 @@ def test_estimators_hand_it_on(table, fast, level):
     default = fast(level=level, alpha=0.6).fit(X, y)
     assert default.loss_curve_ == fits["all"].loss_curve_
     both = MultiOutputCRLClassifier(
-        level=level, anchors="easy", alpha=0.6, max_epochs=2, random_state=0
+        n_members=1, level=level, anchors="easy", alpha=0.6, max_epochs=2, random_state=0
     ).fit(X, np.column_stack([y, 1 - y]))
     assert both.net_.criterion_.rectification.anchors == "easy"
     assert CRLClassifier(anchors="easy").get_params()["anchors"] == "easy"

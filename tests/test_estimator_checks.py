@@ -103,18 +103,22 @@ class HOGOfRows(HOGKNNClassifier):
 
 
 # Checks set the seed of an estimator, but not of another inside it.
-REPEATABLE = {"max_epochs": 40, "lr": 0.01, "random_state": 0}
+REPEATABLE = {"n_members": 1, "max_epochs": 40, "lr": 0.01, "random_state": 0}
 
 # Fewer and larger steps where the configuration does not depend on them.
 CONFIGURATIONS = [
-    CRLClassifier(),
-    CRLClassifier(early_stopping=True),
-    CRLClassifier(level="instance", max_epochs=40, lr=0.01),
-    CRLClassifier(logit_adjustment="loss", max_epochs=40, lr=0.01),
-    CRLClassifier(batch_sampler=DynamicBatches(), alpha_decay="cosine", max_epochs=40, lr=0.01),
-    MultiOutputCRLClassifier(max_epochs=40, lr=0.01),
-    MultiOutputCRLClassifier(early_stopping=True, max_epochs=40, lr=0.01),
-    MultiOutputCRLClassifier(level="instance", max_epochs=40, lr=0.01),
+    CRLClassifier(n_members=3, max_epochs=40),
+    MultiOutputCRLClassifier(n_members=3, max_epochs=40),
+    CRLClassifier(n_members=1),
+    CRLClassifier(n_members=1, early_stopping=True),
+    CRLClassifier(n_members=1, level="instance", max_epochs=40, lr=0.01),
+    CRLClassifier(n_members=1, logit_adjustment="loss", max_epochs=40, lr=0.01),
+    CRLClassifier(
+        n_members=1, batch_sampler=DynamicBatches(), alpha_decay="cosine", max_epochs=40, lr=0.01
+    ),
+    MultiOutputCRLClassifier(n_members=1, max_epochs=40, lr=0.01),
+    MultiOutputCRLClassifier(n_members=1, early_stopping=True, max_epochs=40, lr=0.01),
+    MultiOutputCRLClassifier(n_members=1, level="instance", max_epochs=40, lr=0.01),
     PriorThresholdClassifier(LogisticRegression(max_iter=1000)),
     LogitAdjustedClassifier(LogisticRegression(max_iter=1000)),
     OffsetTunedClassifier(LogisticRegression(max_iter=1000)),
@@ -229,7 +233,7 @@ RUN_WITH_ONE_TARGET = (
 
 
 def checks_of_one_target():
-    for settings in [{}, {"early_stopping": True}]:
+    for settings in [{"n_members": 1}, {"early_stopping": True}, {"n_members": 3}]:
         estimator = OneOfSeveralTargets(max_epochs=60, lr=0.01, random_state=0, **settings)
         for instance, check in estimator_checks_generator(estimator):
             if name_of(check) in RUN_WITH_ONE_TARGET:

@@ -87,7 +87,7 @@ def as_records(X):
 
 def make_several(**settings):
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
-    return MultiOutputCRLClassifier(**defaults | settings)
+    return MultiOutputCRLClassifier(**{"n_members": 1} | defaults | settings)
 
 
 def assert_same_fits(one, other, X_one, X_other):

@@ -53,7 +53,7 @@ def fast_several(**settings):
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
     if "module" not in settings:
         defaults |= {"module__hidden_units": (8,), "module__branch_units": 4}
-    return MultiOutputCRLClassifier(**defaults | settings)
+    return MultiOutputCRLClassifier(**{"n_members": 1} | defaults | settings)
 
 
 def make(method, estimator, **settings):
@@ -675,6 +675,23 @@ def test_metadata_are_routed(table, fast, method):
 def test_what_trains_no_last_layer_is_refused(table, method, estimator):
     with pytest.raises(ValueError, match=r"must train a network and its last layer: CRLClassifier"):
         make(method, estimator).fit(*table)
+
+
+@pytest.mark.parametrize("method", [RetrainedHeadClassifier, TauNormalizedClassifier])
+@pytest.mark.parametrize("n_members", [None, 3])
+def test_ensembles_have_no_single_last_layer(table, fast, method, n_members):
+    ensemble = fast(n_members=n_members)
+    message = r"(?s)must train a single network.*an ensemble. Set n_members=1"
+    for estimator in (ensemble, make_pipeline(StandardScaler(), ensemble)):
+        with pytest.raises(ValueError, match=message):
+            make(method, estimator).fit(*table)
+    frozen = FrozenEstimator(fast(n_members=2).fit(*table))
+    with pytest.raises(ValueError, match=message):
+        make(method, frozen).fit(*table)
+    single = FrozenEstimator(fast(n_members=1).fit(*table))
+    assert make(method, single).fit(*table).predict(table.X).shape == (120,)
+    single.estimator.n_members = n_members  # what is set after a fit changes nothing about it
+    assert make(method, single).fit(*table).predict(table.X).shape == (120,)
 
 
 @pytest.mark.parametrize(

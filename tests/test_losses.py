@@ -242,7 +242,9 @@ def test_what_is_cross_entropy_in_the_end_trains_the_same(table, loss, tau, more
     sample_weight = np.linspace(0.5, 2, len(y))
     other = fast(**loss, **more).fit(X, y, sample_weight)
     adjusted = {"logit_adjustment": "loss" if tau else None}
-    crl = CRLClassifier(alpha=0, **adjusted, **FAST, **HIDDEN, **more).fit(X, y, sample_weight)
+    crl = CRLClassifier(n_members=1, alpha=0, **adjusted, **FAST, **HIDDEN, **more).fit(
+        X, y, sample_weight
+    )
     assert_allclose(other.loss_curve_, crl.loss_curve_, rtol=1e-4)
     assert_allclose(other.predict_proba(X), crl.predict_proba(X), rtol=1e-3, atol=1e-5)
 
@@ -251,7 +253,7 @@ def test_several_targets_with_missing_labels_train_the_same(two_targets):
     X, Y = two_targets
     other = several("balanced_softmax").fit(X, Y)
     adjusted = {"alpha": 0, "logit_adjustment": "loss"}
-    crl = MultiOutputCRLClassifier(**adjusted, **FAST, **HIDDEN).fit(X, Y)
+    crl = MultiOutputCRLClassifier(n_members=1, **adjusted, **FAST, **HIDDEN).fit(X, Y)
     assert_allclose(other.loss_curve_, crl.loss_curve_, rtol=1e-4)
     for one, theirs in zip(other.predict_proba(X), crl.predict_proba(X), strict=True):
         assert_allclose(one, theirs, rtol=1e-3, atol=1e-5)
@@ -283,7 +285,7 @@ def test_every_loss_learns(table, two_targets, loss):
 
 def test_attributes_are_those_of_the_data(table):
     X, y = table
-    model, crl = fast().fit(X, y), CRLClassifier(**FAST).fit(X, y)
+    model, crl = fast().fit(X, y), CRLClassifier(n_members=1, **FAST).fit(X, y)
     for name in ("classes_", "class_counts_", "prior_", "omega_"):
         assert_array_equal(getattr(model, name), getattr(crl, name))
     assert not hasattr(model, "alpha_")
@@ -363,7 +365,7 @@ def test_class_rectification_hears_of_epochs_too(table, monkeypatch):
     heard = []
     note = lambda _, epoch, n_epochs: heard.append((epoch, n_epochs))  # noqa: E731
     monkeypatch.setattr(ClassRectificationLoss, "begin_epoch", note)
-    CRLClassifier(**FAST).fit(*table)
+    CRLClassifier(n_members=1, **FAST).fit(*table)
     assert heard == [(0, 4), (1, 4), (2, 4), (3, 4)]
 
 
@@ -461,9 +463,12 @@ RECTIFICATION = [
 )
 def test_parameters_are_those_of_training_and_the_loss(kind, crl):
     ours, theirs = kind().get_params(), crl().get_params()
-    assert ours.keys() == theirs.keys() - set(RECTIFICATION) | {"loss"}
+    of_ensembles = {"n_members", "categorical_features", "max_time", "target_prior"}
+    assert ours.keys() == theirs.keys() - set(RECTIFICATION) - of_ensembles | {"loss"}
     differ = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
-    assert differ == {"logit_adjustment"}
+    assert differ == {"module", "logit_adjustment", "max_epochs", "batch_size"}
+    single = crl(n_members=1, logit_adjustment=None)  # which "auto" makes the same
+    assert (single._built_module(), ours["logit_adjustment"]) == (ours["module"], None)
     for name in RECTIFICATION:
         with pytest.raises(TypeError, match=f"Unknown parameter '{name}'"):
             kind(**{name: 1})

@@ -99,17 +99,26 @@ def counts_of(Y):
     return [np.bincount(y[y >= 0], minlength=k) for y, k in zip(Y.T, WIDTHS, strict=True)]
 
 
-@pytest.fixture
-def make():
-    """A function that makes a classifier which trains in hundredths of a second."""
-
+def make_fast(n_members):
     def make_model(**settings):
         defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
         if "module" not in settings:
             defaults |= {"module__hidden_units": (8,), "module__branch_units": 6}
-        return MultiOutputCRLClassifier(**defaults | settings)
+        return MultiOutputCRLClassifier(**{"n_members": n_members} | defaults | settings)
 
     return make_model
+
+
+@pytest.fixture
+def make():
+    """A function that makes a single network which trains in hundredths of a second."""
+    return make_fast(1)
+
+
+@pytest.fixture(params=[1, 3], ids=["single", "ensemble"])
+def either_make(request):
+    """This function, and one that makes an ensemble of three networks, in turn."""
+    return make_fast(request.param)
 
 
 def as_frame(Y):
@@ -264,8 +273,8 @@ class CNN(nn.Module):
 # ------------------------------------------------------------------------------------- prediction
 
 
-def test_fit_returns_self_and_learns(several, make):
-    model = make(max_epochs=60, lr=0.02)
+def test_fit_returns_self_and_learns(several, either_make):
+    model = either_make(max_epochs=60, lr=0.02)
     assert model.fit(*several) is model
     assert model.score(*several) > 0.85
 
@@ -302,8 +311,8 @@ def test_one_forward_pass_predicts_all_targets(several, make):
     hook.remove()
 
 
-def test_predictions_do_not_depend_on_the_company(several, make):
-    model = make(module__dropout=0.5).fit(*several)
+def test_predictions_do_not_depend_on_the_company(several, either_make):
+    model = either_make(module__dropout=0.5).fit(*several)
     together = model.predict_proba(several.X)
     alone = [model.predict_proba(row[None]) for row in several.X[:30]]
     for target, expected in enumerate(together):
@@ -311,9 +320,11 @@ def test_predictions_do_not_depend_on_the_company(several, make):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_score_is_the_mean_of_the_balanced_accuracies_of_what_is_known(several, make, weighted):
+def test_score_is_the_mean_of_the_balanced_accuracies_of_what_is_known(
+    several, either_make, weighted
+):
     X, Y = several
-    model = make(lr=0.02, missing_label=-1).fit(X, Y)
+    model = either_make(lr=0.02, missing_label=-1).fit(X, Y)
     weight = np.linspace(0.1, 2, 120) if weighted else np.ones(120)
     given = {"sample_weight": weight} if weighted else {}
     predicted = model.predict(X)
@@ -339,8 +350,8 @@ def with_holes(Y, share=0.25, seed=5):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "module_"])
-def test_unfitted(several, make, method):
-    model = make()
+def test_unfitted(several, either_make, method):
+    model = either_make()
     if method == "module_":
         assert not hasattr(model, "module_")
         return
@@ -382,11 +393,11 @@ CONTAINERS = {
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_containers_of_labels(several, make, kind):
+def test_containers_of_labels(several, either_make, kind):
     X, codes = several
     Y = CONTAINERS[kind](codes)
-    expected = make(max_epochs=20, lr=0.02).fit(X, codes)
-    model = make(max_epochs=20, lr=0.02).fit(X, Y)
+    expected = either_make(max_epochs=20, lr=0.02).fit(X, codes)
+    model = either_make(max_epochs=20, lr=0.02).fit(X, Y)
     assert_same_fits(model, expected)
     predicted = expected.predict(X)
     assert all(set(column) == set(range(k)) for column, k in zip(predicted.T, WIDTHS, strict=True))
@@ -398,11 +409,11 @@ def test_containers_of_labels(several, make, kind):
 
 
 @pytest.mark.parametrize("form", ["rows", "tuples", "mixed"])
-def test_lists_of_labels(several, make, form):
+def test_lists_of_labels(several, either_make, form):
     X, codes = several
     Y = {"rows": codes.tolist(), "tuples": list(map(tuple, codes.tolist())),
          "mixed": as_objects(codes).tolist()}[form]  # fmt: skip
-    model, expected = make().fit(X.tolist(), Y), make().fit(X, codes)
+    model, expected = either_make().fit(X.tolist(), Y), either_make().fit(X, codes)
     assert_same_fits(model, expected)
     predicted = model.predict(X.tolist())
     assert isinstance(predicted, np.ndarray)
@@ -466,7 +477,7 @@ def test_labels_are_compared_across_containers(several, make, fitted, scored):
 @pytest.mark.parametrize("of_labels", [as_frame, as_polars, lambda Y: Y])
 @pytest.mark.parametrize("of_samples", ["array", "list", "pandas", "polars", "tensor", "memmap"])
 def test_predictions_for_samples_in_any_container(
-    several, make, tmp_path, of_samples, of_labels
+    several, either_make, tmp_path, of_samples, of_labels
 ):  # fmt: skip
     X, codes = several
     np.save(tmp_path / "X.npy", X)
@@ -479,8 +490,8 @@ def test_predictions_for_samples_in_any_container(
         "tensor": lambda: torch.from_numpy(X),
         "memmap": lambda: np.load(tmp_path / "X.npy", mmap_mode="r"),
     }[of_samples]()
-    expected = make().fit(X, of_labels(codes))
-    model = make().fit(contained, of_labels(codes))
+    expected = either_make().fit(X, of_labels(codes))
+    model = either_make().fit(contained, of_labels(codes))
     assert_same_fits(model, expected)
     known = expected.predict(X)
     if of_samples == "pandas" and of_labels is as_frame:
@@ -506,23 +517,23 @@ def test_frames_may_have_columns_with_names_of_several_levels(several, make):
     assert_array_equal(model.predict(several.X).columns, Y.columns)
 
 
-def test_fit_writes_to_none_of_its_arguments(holes, make):
+def test_fit_writes_to_none_of_its_arguments(holes, either_make):
     X, Y = holes
     frame, weight = as_frame(Y), np.linspace(0, 2, 120)
     given = X.copy(), frame.copy(), weight.copy()
-    make(early_stopping=True, optimizer="sgd").fit(X, frame, weight, X_val=X, y_val=frame)
-    make().fit(X, frame).partial_fit(X, frame, sample_weight=weight).score(X, frame)
+    either_make(early_stopping=True, optimizer="sgd").fit(X, frame, weight, X_val=X, y_val=frame)
+    either_make().fit(X, frame).partial_fit(X, frame, sample_weight=weight).score(X, frame)
     assert_array_equal(X, given[0])
     pd.testing.assert_frame_equal(frame, given[1])
     assert_array_equal(weight, given[2])
 
 
-def test_parameters_stay_as_they_are(several, make):
+def test_parameters_stay_as_they_are(several, either_make):
     settings = {
         "class_weight": [{0: 2.0}, None, "exp"], "callbacks": [EpochCounter()],
         "logit_adjustment": None, "module__hidden_units": [8],
     }  # fmt: skip
-    model = make(**settings)
+    model = either_make(**settings)
     before = model.get_params()
     copies = deepcopy({k: v for k, v in before.items() if k != "callbacks"})
     model.fit(*several)
@@ -617,12 +628,12 @@ def test_the_default_network_has_a_branch_for_one_target_too(table, make, units)
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_each_target_has_the_statistics_of_its_labelled_rows(
-    holes, make, fast, settings, weighted
+    holes, either_make, fast, settings, weighted
 ):  # fmt: skip
     X, Y = holes
     weight = np.random.default_rng(0).integers(0, 4, 120) / 2 if weighted else np.ones(120)
     frame = as_frame(Y)
-    model = make(**settings, max_epochs=1).fit(X, frame, weight)
+    model = either_make(**settings, max_epochs=1).fit(X, frame, weight)
     for target, (name, y) in enumerate(zip(NAMES, Y.T, strict=True)):
         known = y >= 0
         labels = frame[name][known].to_numpy(object)
@@ -735,12 +746,12 @@ FITS = [
 
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("settings", FITS, ids=str)
-def test_what_stands_in_a_cell_without_label_does_not_matter(holes, make, settings, mark):
+def test_what_stands_in_a_cell_without_label_does_not_matter(holes, either_make, settings, mark):
     X, Y = holes
     weight = np.linspace(0.1, 2, 120)
     marked, missing_label = MARKS[mark][0](Y), MARKS[mark][1]
-    expected = make(**settings).fit(X, as_floats(Y), weight)
-    model = make(**settings, missing_label=missing_label).fit(X, marked, weight)
+    expected = either_make(**settings).fit(X, as_floats(Y), weight)
+    model = either_make(**settings, missing_label=missing_label).fit(X, marked, weight)
     assert_same_fits(model, expected)
     if "early_stopping" in settings:
         assert model.validation_scores_ == expected.validation_scores_
@@ -753,15 +764,15 @@ def test_what_stands_in_a_cell_without_label_does_not_matter(holes, make, settin
 
 @pytest.mark.parametrize("settings", FITS, ids=str)
 @pytest.mark.parametrize("where", ["first", "last", "between"])
-def test_a_row_without_any_label_is_absent(holes, make, settings, where):
+def test_a_row_without_any_label_is_absent(holes, either_make, settings, where):
     X, Y = holes
     place = {"first": [0] * 9, "last": [120] * 9, "between": [3, 5, 5, 17, 40, 66, 80, 110, 119]}
     X_more = np.insert(X, place[where], np.float32(1e3), axis=0)
     Y_more = np.insert(Y, place[where], -1, axis=0)
     weight = np.linspace(0.1, 2, 120)
     weight_more = np.insert(weight, place[where], 50.0)
-    model = make(missing_label=-1, **settings).fit(X_more, Y_more, weight_more)
-    expected = make(missing_label=-1, **settings).fit(X, Y, weight)
+    model = either_make(missing_label=-1, **settings).fit(X_more, Y_more, weight_more)
+    expected = either_make(missing_label=-1, **settings).fit(X, Y, weight)
     assert_same_fits(model, expected)
     if "early_stopping" in settings:
         assert model.validation_scores_ == expected.validation_scores_
@@ -797,14 +808,14 @@ def test_holes_of_other_targets_matter_to_no_gradient(several, make):
     assert [c.sum() for c in model.class_counts_] == [240, 120, 240]
 
 
-def test_many_targets_with_few_labels(make):
+def test_many_targets_with_few_labels(either_make):
     """Forty targets, of which each row has two labels."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 5)).astype(np.float32)
     full = (X @ rng.normal(size=(5, 40)) > 0).astype(float)
     Y = np.where(np.argsort(np.argsort(rng.random((400, 40)), axis=1), axis=1) < 2, full, np.nan)
     assert (np.isfinite(Y).sum(1) == 2).all()
-    model = make(max_epochs=40, lr=0.02, early_stopping=True).fit(X, Y)
+    model = either_make(max_epochs=40, lr=0.02, early_stopping=True).fit(X, Y)
     assert model.n_outputs_ == 40
     assert model.score(X, full) > 0.6
     assert np.isfinite(model.validation_scores_).all()
@@ -1254,7 +1265,9 @@ def test_the_default_network(several, make, units, hidden_units):
 
 
 def test_the_default_network_is_as_wide_as_documented(several):
-    model = MultiOutputCRLClassifier(max_epochs=1, random_state=0, device="cpu").fit(*several)
+    model = MultiOutputCRLClassifier(n_members=1, max_epochs=1, random_state=0, device="cpu").fit(
+        *several
+    )
     (units,) = re.findall(r"module__branch_units=(\d+)", inspect.getdoc(MultiOutputCRLClassifier))
     assert model.module_.head.units == int(units)
     assert "module__hidden_units=(100,)" in inspect.getdoc(MultiOutputCRLClassifier)
@@ -1383,14 +1396,14 @@ def test_two_fits_are_bitwise_equal(holes, make, settings):
     assert_same_fits(one.fit(X, frame), other)  # nor does an earlier fit matter
 
 
-def test_seeds_matter(several, make):
-    one, other = (make(random_state=seed).fit(*several) for seed in [0, 1])
+def test_seeds_matter(several, either_make):
+    one, other = (either_make(random_state=seed).fit(*several) for seed in [0, 1])
     assert not torch.equal(weights(one)["head.weight"], weights(other)["head.weight"])
 
 
-def test_global_generators_are_untouched_by_fits_without_seed(several, make):
+def test_global_generators_are_untouched_by_fits_without_seed(several, either_make):
     """The fixture of the module compares."""
-    model = make(random_state=None, early_stopping=True, module__dropout=0.5)
+    model = either_make(random_state=None, early_stopping=True, module__dropout=0.5)
     model.fit(*several).partial_fit(*several).predict(several.X)
 
 
@@ -1408,9 +1421,9 @@ KEPT = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KEPT)
-def test_a_fitted_model_can_be_kept(several, make, tmp_path, way, kind):
+def test_a_fitted_model_can_be_kept(several, either_make, tmp_path, way, kind):
     X, Y = several.X, KEPT[kind](several.Y)
-    model = make(early_stopping=True, level="instance").fit(X, Y)
+    model = either_make(early_stopping=True, level="instance").fit(X, Y)
     kept = WAYS[way](model, tmp_path)
     assert_same_fits(kept, model)
     assert_same_labels(kept.predict(X), model.predict(X))
@@ -1553,8 +1566,8 @@ def test_get_params_lists_all_and_set_params_sets_them():
     assert names == {*inspect.signature(CRLClassifier).parameters, "missing_label"}
 
 
-def test_clone_keeps_all_parameters_and_nothing_else(several, make):
-    model = make(module__dropout=0.1, class_weight=[None, {0: 2.0}, None]).fit(*several)
+def test_clone_keeps_all_parameters_and_nothing_else(several, either_make):
+    model = either_make(module__dropout=0.1, class_weight=[None, {0: 2.0}, None]).fit(*several)
     copy = clone(model)
     assert copy.get_params() == model.get_params()
     assert vars(copy).keys() == copy.get_params().keys()
@@ -1592,7 +1605,7 @@ def test_parameters_that_both_classifiers_have_are_described_alike():
         documented(estimator, "Parameters")
         for estimator in [CRLClassifier, MultiOutputCRLClassifier]
     )
-    differ = {"module", "alpha", "class_weight", "**kwargs"}
+    differ = {"module", "eta", "alpha", "class_weight", "**kwargs"}
     assert several.keys() - one.keys() == {"missing_label"}
     assert one.keys() <= several.keys()
     assert [name for name in several if name in one] == list(one)
@@ -1623,8 +1636,8 @@ def test_fitted_attributes_are_those_documented(several, make):
     assert all(hasattr(model, name) for name in expected)
 
 
-def test_no_fitted_attribute_before_fit(make):
-    assert vars(make()).keys() == make().get_params().keys()
+def test_no_fitted_attribute_before_fit(either_make):
+    assert vars(either_make()).keys() == either_make().get_params().keys()
 
 
 # ------------------------------------------------------------------------------------- bad input
@@ -2155,8 +2168,9 @@ def test_diagnoses_with_holes(thyroid):
 def test_diagnoses_in_a_search(thyroid):
     X, Y = thyroid
     model = MultiOutputCRLClassifier(
-        max_epochs=2, missing_label=-1, random_state=0, device="cpu", module__branch_units=8
-    )
+        n_members=1, max_epochs=2, missing_label=-1, random_state=0, device="cpu",
+        module__branch_units=8,
+    )  # fmt: skip
     pipeline = make_pipeline(SimpleImputer(), StandardScaler(), model)
     grid = {"multioutputcrlclassifier__eta": [0.01, 0.5]}
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, Y)
@@ -2243,6 +2257,10 @@ def test_a_warm_start_names_the_target_that_has_no_label(labelled, fitted):
 def test_features_of_every_target_or_of_all(table, branch_units, shape):
     Y = np.column_stack([table.y, table.y > 0])
     model = MultiOutputCRLClassifier(
-        module__hidden_units=8, module__branch_units=branch_units, max_epochs=2, random_state=0
+        n_members=1,
+        module__hidden_units=8,
+        module__branch_units=branch_units,
+        max_epochs=2,
+        random_state=0,
     )
     assert model.fit(table.X, Y).features(table.X).shape == shape

@@ -522,7 +522,7 @@ def test_missing_labels_and_labels_of_any_type_in_a_data_frame(several, method):
     frame["wet"] = frame["wet"].astype(object)
     frame.loc[::3, "kind"] = None
     frame.loc[1::3, "wet"] = None
-    base = MultiOutputCRLClassifier(max_epochs=3, random_state=0, device="cpu")
+    base = MultiOutputCRLClassifier(n_members=1, max_epochs=3, random_state=0, device="cpu")
     model = method(base, cv=3).fit(X, frame)
     predicted = model.predict(X)
     assert predicted.columns.tolist() == ["kind", "wet"]
@@ -539,7 +539,9 @@ def test_a_label_that_stands_for_none(several):
     X, Y = several
     Y = Y.copy()
     Y[::5, 0] = -1
-    base = MultiOutputCRLClassifier(max_epochs=2, random_state=0, missing_label=-1, device="cpu")
+    base = MultiOutputCRLClassifier(
+        n_members=1, max_epochs=2, random_state=0, missing_label=-1, device="cpu"
+    )
     model = LogitAdjustedClassifier(base, cv=2, missing_label=-1).fit(X, Y)
     assert model.classes_[0].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match=r"target 0.*not among the classes \[0, 1, 2\]: \[-1\]"):

@@ -384,7 +384,7 @@ def two_targets(table):
 @pytest.mark.parametrize("sampler", ["over", "down"])
 def test_several_targets_train_on_more_even_classes(table, sampler):
     Y = two_targets(table)
-    plain = MultiOutputCRLClassifier(**FAST).fit(table.X, Y)
+    plain = MultiOutputCRLClassifier(n_members=1, **FAST).fit(table.X, Y)
     model = several(sampler, callbacks=[Recorder()]).fit(table.X, Y)
     assert (model.omega_ < plain.omega_).all()
     trained, _ = trained_and_validated(model)
@@ -650,6 +650,18 @@ def test_other_parameters_are_those_of_the_crl_classifiers():
     assert clone(model).get_params() == model.get_params()
     with pytest.raises(TypeError, match="'sampelr'; did you mean 'sampler'"):
         ResampledClassifier(sampelr="over")
+
+
+def test_samplers_are_for_single_networks(table):
+    """Copies of a row would stand in the folds that members leave out."""
+    for model, y in [(resampled(), table.y), (several(), two_targets(table))]:
+        before = dict(vars(model.set_params(n_members=3)))
+        with pytest.raises(ValueError, match=r"got sampler, .* a single network.*n_members=1"):
+            model.fit(table.X, y)
+        assert vars(model) == before
+        model.set_params(n_members=1).fit(table.X, y)
+        again = clone(model).set_params(n_members=None, logit_adjustment="auto").fit(table.X, y)
+        assert again.net_.module_.network.hidden[0].out_features == 8  # of an MLP
 
 
 def test_grid_search_over_samplers(table):

@@ -110,7 +110,9 @@ def test_fits_of_several_targets(table):
     X, y = table
     Y = np.column_stack([y, X[:, 2] > 0.7, X[:, 3] > 0]).astype(float)
     Y[::5, 1] = np.nan
-    model = MultiOutputCRLClassifier(module__branch_units=0, max_epochs=3, random_state=0)
+    model = MultiOutputCRLClassifier(
+        n_members=1, module__branch_units=0, max_epochs=3, random_state=0
+    )
     assert_close_fits(*both_ways(model, X, Y))
 
 
@@ -148,9 +150,9 @@ def called(network, X):
 def test_branches_have_no_way_back(table, monkeypatch):
     monkeypatch.setattr("sk_crl.training._net.with_way_back", called)
     Y = np.column_stack([table.y, table.y > 0])
-    MultiOutputCRLClassifier(max_epochs=1, random_state=0).fit(table.X, Y)
+    MultiOutputCRLClassifier(n_members=1, max_epochs=1, random_state=0).fit(table.X, Y)
     with pytest.raises(AssertionError, match="way back was taken"):
-        MultiOutputCRLClassifier(module__branch_units=0, max_epochs=1).fit(table.X, Y)
+        MultiOutputCRLClassifier(n_members=1, module__branch_units=0, max_epochs=1).fit(table.X, Y)
 
 
 # --------------------------------------------------------------------------- afterwards

@@ -155,6 +155,7 @@ def loss_curve(model) -> list[float]:
 def crl(job: Job, setting: Setting, alpha: float = 0.3) -> CRLClassifier:
     """Make the classifier of this package."""
     return CRLClassifier(
+        n_members=1,
         alpha=alpha,
         kappa=25,
         module__hidden_units=job.hidden_units,

@@ -64,6 +64,7 @@ def stream_rows(setting: Setting) -> Iterator[Row]:
 def fit(setting: Setting, X: np.ndarray | Dataset, y: np.ndarray, num_workers: int = 0) -> None:
     """Fit, and check that every sample was trained on."""
     model = CRLClassifier(
+        n_members=1,
         max_epochs=EPOCHS,
         batch_size=512,
         device=setting.device,

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sk_crl._base import NetworkClassifier
+from sk_crl._ensembling import Ensembling
 from sk_crl._layout import ColumnLayout
 from sk_crl.baselines._deciding import DecidingWrapper
 from sk_crl.networks._last_layer import LastLayer
@@ -95,6 +96,15 @@ def _network_estimator(estimator: Any) -> Any:
     return _network_estimator(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
 
 
+def _is_ensemble(estimator: Any) -> bool:
+    """Whether an estimator trains several networks, or may, or has where it is frozen."""
+    inner = _network_estimator(estimator)
+    if not isinstance(inner, Ensembling):
+        return False
+    is_fitted = isinstance(estimator, FrozenEstimator) and hasattr(inner, "net_")
+    return inner._n_members > 1 if is_fitted else inner._may_make_ensemble()
+
+
 class NetworkWrapper(DecidingWrapper):
     """Base of classifiers that put another last layer on the network of one of ours."""
 
@@ -109,6 +119,11 @@ class NetworkWrapper(DecidingWrapper):
                 "estimator must train a network and its last layer: CRLClassifier, "
                 "MultiOutputCRLClassifier, what extends them, or a pipeline that ends in one; got "
                 f"{self.estimator!r}."
+            )
+        if _is_ensemble(self.estimator):
+            raise ValueError(
+                "estimator must train a single network, which has one last layer; got "
+                f"{self.estimator!r}, an ensemble. Set n_members=1."
             )
 
     @abstractmethod

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from sk_crl._base import NetworkClassifier
 from sk_crl._classifier import CRLClassifier
+from sk_crl._ensembling import Ensembling
 from sk_crl._multi_output import MultiOutputCRLClassifier
 from sk_crl._parameters import replace_kwargs
 from sk_crl._samples import Samples
@@ -20,10 +20,14 @@ from sk_crl.baselines._sampling import (
 )
 
 
-class _Resampling(NetworkClassifier):
+class _Resampling(Ensembling):
     """Sampling between the split of validation data and training."""
 
     sampler: Any
+
+    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
+        # Copies of a sample would stand in other folds than the sample itself.
+        return [*super()._asked_of_one(has_validation), "sampler"]
 
     def _resampled(self, samples: Samples, seed: int) -> Samples:
         """Sample, without a look at validation data."""
@@ -50,8 +54,8 @@ class ResampledClassifier(_Resampling, CRLClassifier):
 
     Parameters
     ----------
-    module : str, nn.Module class or callable, default="mlp"
-        The network, as in `CRLClassifier`.
+    module : str, nn.Module class or callable, default="auto"
+        The network, a single one, as in `CRLClassifier`.
     sampler : {"over", "down", "smote"} or sampler object, default="over"
         ``"over"`` replicates random rows of all classes but the largest until all are as large,
         ``"down"`` drops random rows of all but the smallest, and ``"smote"`` interpolates between
@@ -81,7 +85,8 @@ class ResampledClassifier(_Resampling, CRLClassifier):
     ValueError
         For a sampler that is none, and for what it cannot do: a sampler that needs features where X
         is a `torch.utils.data.Dataset`, or uneven `sample_weight` where a sampler makes new rows
-        and does not tell which old ones it keeps. And where `CRLClassifier` raises it.
+        and does not tell which old ones it keeps. For several `n_members`, since copies of a row
+        would stand in the folds that members leave out. And where `CRLClassifier` raises it.
 
     See Also
     --------
@@ -112,7 +117,7 @@ class ResampledClassifier(_Resampling, CRLClassifier):
     @replace_kwargs(by=CRLClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
         sampler: Any = "over",
         alpha: float | None = 0,
@@ -143,8 +148,8 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
 
     Parameters
     ----------
-    module : str, nn.Module class or callable, default="mlp"
-        The network, as in `MultiOutputCRLClassifier`.
+    module : str, nn.Module class or callable, default="auto"
+        The network, a single one, as in `MultiOutputCRLClassifier`.
     sampler : {"over", "down"}, default="over"
         Replicate or drop rows. Where y has a single column, all that `ResampledClassifier` takes.
     alpha : float or sequence of float, default=0
@@ -168,7 +173,8 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
         'sk-crl[baselines]'``.
     ValueError
         For a sampler that is none, and for any but ``"over"`` and ``"down"`` with several targets.
-        And where `MultiOutputCRLClassifier` raises it.
+        For several `n_members`, since copies of a row would stand in the folds that members leave
+        out. And where `MultiOutputCRLClassifier` raises it.
 
     See Also
     --------
@@ -201,7 +207,7 @@ class MultiOutputResampledClassifier(_Resampling, MultiOutputCRLClassifier):
     @replace_kwargs(by=MultiOutputCRLClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "mlp",
+        module: str | Callable[..., nn.Module] = "auto",
         *,
         sampler: Any = "over",
         alpha: float | Sequence[float] | None = 0,

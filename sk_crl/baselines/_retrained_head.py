@@ -29,9 +29,9 @@ class RetrainedHeadClassifier(NetworkWrapper):
     Parameters
     ----------
     estimator : CRLClassifier, MultiOutputCRLClassifier or what extends them
-        Trains the network, whose scores are the output of an `nn.Linear` layer or of
-        `sk_crl.networks.Branches`. It may stand at the end of a pipeline, or be a fitted one in a
-        `sklearn.frozen.FrozenEstimator`, which is not fitted again.
+        Trains the network, a single one (``n_members=1``), whose scores are the output of an
+        `nn.Linear` layer or of `sk_crl.networks.Branches`. It may stand at the end of a pipeline,
+        or be a fitted one in a `sklearn.frozen.FrozenEstimator`, which is not fitted again.
     max_epochs : int, default=30
         Passes over as many samples as there are. With many, rare classes are learned by heart.
     lr : float, default=3e-3
@@ -81,7 +81,7 @@ class RetrainedHeadClassifier(NetworkWrapper):
     >>> from sk_crl import CRLClassifier
     >>> from sk_crl.baselines import RetrainedHeadClassifier
     >>> X, y = make_classification(600, weights=[0.9], flip_y=0, random_state=0)
-    >>> plain = CRLClassifier(alpha=0, max_epochs=30, random_state=0)
+    >>> plain = CRLClassifier(n_members=1, alpha=0, max_epochs=30, random_state=0)
     >>> head = RetrainedHeadClassifier(plain, random_state=0)
     >>> model = make_pipeline(StandardScaler(), head).fit(X, y)
     >>> model[-1].weight_.shape

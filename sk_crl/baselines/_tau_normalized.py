@@ -31,9 +31,10 @@ class TauNormalizedClassifier(NetworkWrapper, TunedClassifier):
     Parameters
     ----------
     estimator : CRLClassifier, MultiOutputCRLClassifier or what extends them
-        Trains the network, whose scores are the output of an `nn.Linear` layer or of
-        `sk_crl.networks.Branches`. It may stand at the end of a pipeline, or be a fitted one in a
-        `sklearn.frozen.FrozenEstimator`; pass `fit` samples that it has not seen, then.
+        Trains the network, a single one (``n_members=1``), whose scores are the output of an
+        `nn.Linear` layer or of `sk_crl.networks.Branches`. It may stand at the end of a pipeline,
+        or be a fitted one in a `sklearn.frozen.FrozenEstimator`; pass `fit` samples that it has not
+        seen, then.
     taus : sequence of float, default=(0, 0.25, 0.5, 0.75, 1)
         Values of :math:`\tau` to choose from, not negative, for every target by itself; 0 scales
         nothing. Of equally good ones the middle one is chosen.
@@ -83,7 +84,7 @@ class TauNormalizedClassifier(NetworkWrapper, TunedClassifier):
     >>> from sk_crl import CRLClassifier
     >>> from sk_crl.baselines import TauNormalizedClassifier
     >>> X, y = make_classification(600, weights=[0.9], flip_y=0, random_state=0)
-    >>> plain = CRLClassifier(alpha=0, max_epochs=30, random_state=0)
+    >>> plain = CRLClassifier(n_members=1, alpha=0, max_epochs=30, random_state=0)
     >>> model = TauNormalizedClassifier(make_pipeline(StandardScaler(), plain), cv=3).fit(X, y)
     >>> model.tau_ in model.taus, model.cv_scores_.shape
     (True, (5,))

@@ -63,7 +63,8 @@ class FeatureEmbeddingDisplay(Display):
     >>> from sk_crl import CRLClassifier
     >>> from sk_crl.displays import FeatureEmbeddingDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = CRLClassifier(max_epochs=5, random_state=0).fit(X[:600] / 16, y[:600])
+    >>> model = CRLClassifier(n_members=1, max_epochs=5, random_state=0)
+    >>> model = model.fit(X[:600] / 16, y[:600])
     >>> display = FeatureEmbeddingDisplay.from_estimator(
     ...     model, X[600:] / 16, y[600:], classes=[3, 8]
     ... )

@@ -66,7 +66,11 @@ class MemberNet(CRLNet):
 
     @property
     def _n_networks(self) -> int:
-        return self.folds.n_members
+        return len(self.averaging.weight)
+
+    def __getstate__(self):
+        # Folds have a place for every sample, and have done their part.
+        return super().__getstate__() | {"folds": None}
 
     @torch.no_grad()
     def _validate_epoch(self, batches: LeftOutBatches) -> None:
