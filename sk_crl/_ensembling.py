@@ -22,7 +22,6 @@ from sk_crl._table_columns import is_table
 from sk_crl._taking_tables import TakingTables
 from sk_crl._training_parameters import is_auto
 from sk_crl.training._choosing import choose_variants, mix
-from sk_crl.training._folds import Folds
 from sk_crl.training._validation import validate
 
 if TYPE_CHECKING:
@@ -205,6 +204,7 @@ class Ensembling(TakingTables):
         from sk_crl._assembly import make_member_net
         from sk_crl.training._data import CodedData
         from sk_crl.training._device import check_device
+        from sk_crl.training._folds import Folds
         from sk_crl.training._random import own_random_state
 
         device = check_device(self.device)
