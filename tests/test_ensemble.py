@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from ids import steady
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -57,7 +58,7 @@ def test_a_table_is_given_to_an_ensemble(fitted):
     assert model.n_features_in_ == X.shape[1]
 
 
-@pytest.mark.parametrize("settings", [{"eta": 0.3}, {"alpha": 0.2}, {"alpha": 0}], ids=str)
+@pytest.mark.parametrize("settings", [{"eta": 0.3}, {"alpha": 0.2}, {"alpha": 0}], ids=steady)
 def test_a_weight_that_is_given_is_that_of_all_members(table, settings):
     model = ensemble(n_members=3, **settings).fit(*table)
     assert model.module_.n_members == 3
@@ -95,7 +96,7 @@ def test_the_weight_is_that_of_the_members_chosen(fitted):
         {"callbacks": [Callback()]},
         {"precision": "bfloat16"},
     ],
-    ids=str,
+    ids=steady,
 )
 def test_what_speaks_of_one_network_makes_one(table, settings):
     model = ensemble(**settings).fit(*table)
@@ -137,7 +138,7 @@ def test_partial_fit_does_not_go_on_with_an_ensemble(fitted):
         {"compile": True},
         {"precision": "bfloat16"},
     ],
-    ids=str,
+    ids=steady,
 )
 def test_what_only_a_single_network_has(table, settings):
     (name,) = settings
@@ -181,7 +182,7 @@ def test_size_of_batches(n, size):
 
 
 @pytest.mark.usefixtures("untouched_generators")
-@pytest.mark.parametrize("settings", [{}, {"n_members": 3, "module__dropout": 0.3}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"n_members": 3, "module__dropout": 0.3}], ids=steady)
 def test_one_random_state_gives_the_same_bits(table, settings):
     one, two = (ensemble(**settings).fit(*table) for _ in range(2))
     assert_array_equal(one.predict_proba(table.X), two.predict_proba(table.X))
@@ -231,7 +232,7 @@ class Fails(Callback):
         ({"n_members": 3, "module": "resnet"}, ValueError),
         ({"categorical_features": ["no such column"]}, (ValueError, TypeError)),
     ],
-    ids=str,
+    ids=steady,
 )
 def test_a_fit_that_fails_changes_nothing(fitted, settings, error):
     model, X, y = fitted
@@ -629,7 +630,7 @@ def targets_of(table):
         {"n_members": 3, "level": "instance"},
         {"n_members": 3, "level": "instance", "module__branch_units": 4, "alpha": [0.1, 0.3]},
     ],
-    ids=str,
+    ids=steady,
 )
 @pytest.mark.usefixtures("untouched_generators")
 def test_several_targets_with_missing_labels(table, settings):
