@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from sk_crl.training._sampled import SampledEpochs
 
 
+def trains_in_parts(estimator: NetworkClassifier) -> bool:
+    """Say whether an estimator has a `partial_fit`; for `sklearn.utils.metaestimators`."""
+    estimator._check_trains_in_parts()
+    return True
+
+
 class NetworkClassifier(NetworkPredictor):
     """Base of classifiers that train a network; they add their loss, and what labels look like."""
 
@@ -119,6 +125,9 @@ class NetworkClassifier(NetworkPredictor):
 
     def _begin_partial_fit(self) -> None:
         """Choose the same for samples that come in parts."""
+
+    def _check_trains_in_parts(self) -> None:
+        """Raise AttributeError, with advice, where there can be no `partial_fit`."""
 
     # What a kind of labels has to add, beside `_read_labels` and `_n_classes_told`.
 

@@ -152,12 +152,14 @@ class Ensembling(TakingTables):
         self._n_members = self._choose_members(X, has_validation)
 
     def _begin_partial_fit(self) -> None:
+        self._n_members = 1
+
+    def _check_trains_in_parts(self) -> None:
         if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:
-            raise ValueError(
+            raise AttributeError(
                 "partial_fit trains a single network, and cannot go on with an ensemble. Set "
                 "n_members=1, and start afresh with a clone of this estimator."
             )
-        self._n_members = 1
 
     # Predictions: for equal classes, or for the shares that they have in training.
 

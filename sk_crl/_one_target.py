@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from torch.utils.data import Dataset
 
-from sk_crl._base import NetworkClassifier
+from sk_crl._base import NetworkClassifier, trains_in_parts
 from sk_crl._labels import Labels, read_single_target
 from sk_crl.metrics import balanced_accuracy_score
 
@@ -59,6 +60,7 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
+    @available_if(trains_in_parts)
     def partial_fit(
         self,
         X: ArrayLike | Dataset,

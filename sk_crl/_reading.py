@@ -59,7 +59,8 @@ class SampleReader(ABC):
         rows = np.flatnonzero(weight)
         if len(rows) < len(X):
             labels, weight = labels.take(rows), weight[rows]
-        X = self._encoded_samples(X, learn_from=rows if reset else None)
+        is_labelled = ~np.all([column.is_missing for column in labels.columns], axis=0)
+        X = self._encoded_samples(X, learn_from=rows[is_labelled] if reset else None)
         return Labelled(X, rows, labels, weight)
 
     def _checked_samples(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from torch import nn
 from torch.utils.data import Dataset
 
-from sk_crl._base import NetworkClassifier
+from sk_crl._base import NetworkClassifier, trains_in_parts
 from sk_crl._checks import plain
 from sk_crl._distribution import ClassDistribution
 from sk_crl._labels import Labels, read_labels, read_single_target
@@ -84,6 +85,7 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
+    @available_if(trains_in_parts)
     def partial_fit(
         self,
         X: ArrayLike | Dataset,

@@ -216,7 +216,7 @@ def is_table(X: Any) -> bool:
     if not (isinstance(X, list | tuple) or hasattr(X, "__array__")):
         return False
     try:
-        return np.ndim(X) == 2
+        return np.asarray(X).ndim == 2
     except ValueError:  # rows of different lengths
         return False
 
@@ -238,7 +238,7 @@ def read_table(X: ArrayLike) -> Table:
     TypeError
         For sparse arrays.
     ValueError
-        For what has no two dimensions or no column, and for a lazy data frame.
+        For what has no two dimensions or no column, complex numbers, and a lazy data frame.
     """
     names = None
     if is_frame(X, "X"):
@@ -265,6 +265,8 @@ def read_table(X: ArrayLike) -> Table:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
         )
+    if names is None and X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: X is of type {X.dtype}.")
     return Table(X, names)
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from sk_crl._base import NetworkClassifier
 from sk_crl._parameters import replace_kwargs
+from sk_crl._table_columns import read_table
 from sk_crl._table_encoder import TableEncoder
 
 
@@ -38,8 +39,14 @@ class TakingTables(NetworkClassifier):
             self._encoder = TableEncoder(self.categorical_features) if is_for_tables else None
         if self._encoder is None:
             return super()._checked_samples(X, reset=reset, name=name)
+        if isinstance(X, Dataset):
+            raise TypeError(
+                f"{name} must be a table in memory, an array or a data frame, for several networks "
+                "or module='table'; got a data set. Set n_members=1 and module='mlp', or another."
+            )
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=None if _are_numbers(X) else object)
+        read_table(X)  # an error of samples comes before one of labels
         validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 
@@ -47,7 +54,9 @@ class TakingTables(NetworkClassifier):
         if self._encoder is None:
             return X
         if learn_from is not None:
-            self._encoder.fit(X if len(learn_from) == len(X) else _take(X, learn_from))
+            # Without any row there is another error to come, that of the labels.
+            some = 0 < len(learn_from) < len(X)
+            self._encoder.fit(_take(X, learn_from) if some else X)
             self._sample_shape = (len(self._encoder.source_columns_),)
         return self._encoder.transform(X)
 
