@@ -115,6 +115,8 @@ class Rectifying(Ensembling):
         return [0.0, self._eta] if is_open and any(d.omega for d in distributions) else [self._eta]
 
     def _members_criterion(self, members: list[Member]) -> ClassRectificationLoss:
+        # One member's loss raises what is wrong with eta and alpha, as a single network's does.
+        self._make_criterion(members[0].distributions, None)
         flat = [d for member in members for d in member.distributions]
         alphas = [a for m in members for a in self._alphas(m.distributions, m.eta)]
         return self._make_criterion(flat, self._weights_of_members(members), alphas)

@@ -66,6 +66,14 @@ class Table:
         """The number of columns."""
         return self.data.shape[1]
 
+    def check_rows(self) -> None:
+        """Raise ValueError where there is no row."""
+        if not len(self):
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape={self.data.shape}) while a minimum of 1 is "
+                "required."
+            )
+
     def title(self, place: int) -> str:
         """Say what messages call a column."""
         return f"column {place}" if self.names is None else f"column {self.names[place]!r}"
@@ -266,7 +274,9 @@ def read_table(X: ArrayLike) -> Table:
             f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
         )
     if names is None and X.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: X is of type {X.dtype}.")
+        raise ValueError(
+            f"Complex data not supported: column 0 of X, as all others, is of type {X.dtype}."
+        )
     return Table(X, names)
 
 

@@ -124,11 +124,7 @@ class TableEncoder:
         check_integer("min_frequency", self.min_frequency, 1)
         check_integer("max_categories", self.max_categories, 1)
         table = read_table(X)
-        if not len(table):
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={table.data.shape}) while a minimum of 1 is "
-                "required."
-            )
+        table.check_rows()
         is_categorical = find_categorical(table, self.categorical_features)
         scaled, coded = np.flatnonzero(~is_categorical), np.flatnonzero(is_categorical)
         learned = [_learn_scale(table.numbers([place])[:, 0]) for place in scaled]

@@ -46,7 +46,7 @@ class TakingTables(NetworkClassifier):
             )
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=None if _are_numbers(X) else object)
-        read_table(X)  # an error of samples comes before one of labels
+        read_table(X).check_rows()  # an error of samples comes before one of labels
         validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 

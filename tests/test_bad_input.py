@@ -23,6 +23,18 @@ LABELS = np.array(["a", "b", "c"])
 
 
 @pytest.fixture
+def ensemble(table, fast_ensemble):
+    """An ensemble that was fitted to the same."""
+    return fast_ensemble().fit(table.X, LABELS[table.y])
+
+
+@pytest.fixture(params=["fitted", "ensemble"])
+def either_fitted(request):
+    """Both in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
 def fitted(table, fast):
     """A classifier that was fitted with validation data, on labels "a", "b" and "c"."""
     y = LABELS[table.y]
@@ -207,6 +219,26 @@ def test_bad_parameter(table, fitted, settings, message):
         fitted.fit(table.X, LABELS[table.y])
 
 
+# What asks for a single network, whatever it is, and what is right in an ensemble.
+OF_ONE = {"batch_sampler", "compile", "early_stopping", "precision"}
+BAD_FOR_ENSEMBLES = [
+    pair
+    for pair in BAD_PARAMETERS
+    if not OF_ONE & pair[0].keys() and pair[0] != {"rectify": "adjusted"}
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    BAD_FOR_ENSEMBLES,
+    ids=[described(settings) for settings, _ in BAD_FOR_ENSEMBLES],
+)
+def test_bad_parameter_of_an_ensemble(table, ensemble, settings, message):
+    ensemble.set_params(**settings)
+    with rejected(ensemble, table.X, (ValueError, TypeError), message):
+        ensemble.fit(table.X, LABELS[table.y])
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [p for p in BAD_PARAMETERS if "alpha" in p[0] or "device" in p[0]],
@@ -388,10 +420,10 @@ def test_images_of_another_shape(images, fast, shape):
         model.partial_fit(np.zeros(shape), images.y[:5])
 
 
-def test_other_feature_names(table, fast):
+def test_other_feature_names(table, either):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(table.X, columns=list("abcd"))
-    model = fast().fit(frame, table.y)
+    model = either().fit(frame, table.y)
     with rejected(model, frame, ValueError, "(?s)feature names.*z"):
         model.predict(frame.rename(columns={"d": "z"}))
 
@@ -409,6 +441,31 @@ def test_sparse(table, fitted, kind):
         fitted.fit(table.X, LABELS[table.y], X_val=X, y_val=LABELS[table.y])
 
 
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array"])
+def test_sparse_samples_of_an_ensemble(table, ensemble, kind):
+    X = getattr(scipy.sparse, kind)(table.X)
+    with rejected(ensemble, table.X, TypeError, "[Ss]parse"):
+        ensemble.fit(X, LABELS[table.y])
+    with rejected(ensemble, table.X, TypeError, "[Ss]parse"):
+        ensemble.predict(X)
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 5])
+def test_wrong_number_of_features_of_an_ensemble(table, ensemble, n_features):
+    for method in [ensemble.predict, ensemble.predict_proba, ensemble.decision_function]:
+        with rejected(ensemble, table.X, ValueError, f"{n_features} features.*expecting 4"):
+            method(np.ones((120, n_features)))
+
+
+def test_infinite_values_of_an_ensemble_are_located(table, ensemble):
+    """NaN is a missing value, infinity a mistake."""
+    assert np.isfinite(ensemble.predict_proba(with_nan(table.X))).all()
+    with rejected(ensemble, table.X, ValueError, "infinity.*column 1"):
+        ensemble.fit(with_nan(table.X, np.inf), LABELS[table.y])
+    with rejected(ensemble, table.X, ValueError, "infinity.*column 1"):
+        ensemble.predict(with_nan(table.X, -np.inf))
+
+
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
@@ -423,11 +480,11 @@ def test_sparse(table, fitted, kind):
     ],
     ids=["one_dimension", "no_rows", "no_columns", "complex", "str", "number", "None", "ragged"],
 )
-def test_samples_that_are_no_table(table, fitted, X, error, message):
-    with rejected(fitted, table.X, error, message):
-        fitted.fit(X, LABELS[table.y])
-    with rejected(fitted, table.X, error, message):
-        fitted.predict(X)
+def test_samples_that_are_no_table(table, either_fitted, X, error, message):
+    with rejected(either_fitted, table.X, error, message):
+        either_fitted.fit(X, LABELS[table.y])
+    with rejected(either_fitted, table.X, error, message):
+        either_fitted.predict(X)
 
 
 # ------------------------------------------------------------------------------------- labels
@@ -454,9 +511,9 @@ def test_one_class_only(table, fitted, fast):
         unfitted.partial_fit(table.X, np.full(120, "a"), classes=["a"])
 
 
-def test_one_class_that_has_weight(table, fitted):
-    with rejected(fitted, table.X, ValueError, "one class only: 'c'"):
-        fitted.fit(table.X, LABELS[table.y], sample_weight=table.y == 2)
+def test_one_class_that_has_weight(table, either_fitted):
+    with rejected(either_fitted, table.X, ValueError, "one class only: 'c'"):
+        either_fitted.fit(table.X, LABELS[table.y], sample_weight=table.y == 2)
 
 
 @pytest.mark.parametrize("label", ["rare", 99])
@@ -514,18 +571,18 @@ def test_warm_start_with_a_class_that_has_gone(table, fitted):
         *["none", "str", "number", "sparse"],
     ],
 )
-def test_labels_that_are_none(table, fitted, y, error, message):
-    with rejected(fitted, table.X, error, message):
-        fitted.fit(table.X, y)
-    if y is not None:
-        with rejected(fitted, table.X, (ValueError, TypeError), None):
-            fitted.partial_fit(table.X, y)
+def test_labels_that_are_none(table, either_fitted, y, error, message):
+    with rejected(either_fitted, table.X, error, message):
+        either_fitted.fit(table.X, y)
+    if y is not None and hasattr(either_fitted, "partial_fit"):
+        with rejected(either_fitted, table.X, (ValueError, TypeError), None):
+            either_fitted.partial_fit(table.X, y)
 
 
-def test_mixed_labels_are_not_left_to_python(table, fitted):
+def test_mixed_labels_are_not_left_to_python(table, either_fitted):
     mixed = np.array(["a", 1, None], dtype=object)[table.y]
-    with rejected(fitted, table.X, (ValueError, TypeError), "(?i)label|class"):
-        fitted.fit(table.X, mixed)
+    with rejected(either_fitted, table.X, (ValueError, TypeError), "(?i)label|class"):
+        either_fitted.fit(table.X, mixed)
 
 
 # ---------------------------------------------------------------------------------- sample weights
@@ -548,10 +605,11 @@ def test_mixed_labels_are_not_left_to_python(table, fitted):
     ids=["negative", "one_negative", "nan", "inf", "zero", "short", "column", "matrix", "empty",
          "str"],
 )  # fmt: skip
-def test_bad_sample_weight(table, fitted, weight, message):
-    for method in [fitted.fit, fitted.partial_fit]:
-        with rejected(fitted, table.X, (ValueError, TypeError), message):
-            method(table.X, LABELS[table.y], sample_weight=weight)
+def test_bad_sample_weight(table, either_fitted, weight, message):
+    names = [name for name in ("fit", "partial_fit") if hasattr(either_fitted, name)]
+    for name in names:
+        with rejected(either_fitted, table.X, (ValueError, TypeError), message):
+            getattr(either_fitted, name)(table.X, LABELS[table.y], sample_weight=weight)
 
 
 # --------------------------------------------------------------------------------- validation data
