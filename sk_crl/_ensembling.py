@@ -102,7 +102,7 @@ class Ensembling(TakingTables):
             "warm_start": bool(self.warm_start),
             "batch_sampler": self.batch_sampler is not None,
             "compile": bool(self.compile),
-            "precision": self.precision != "float32",  # vmap passes over autocast
+            "precision": self.precision == "bfloat16",  # vmap passes over autocast
         }
         if self.n_members is None:
             asked["logit_adjustment"] = self.logit_adjustment != "auto"

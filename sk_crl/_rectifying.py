@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._checks import check_boolean, check_choice
+from sk_crl._checks import check_boolean
 from sk_crl._distribution import ClassDistribution
 from sk_crl._ensembling import Ensembling, Member
 from sk_crl._minorities import training_minorities
@@ -62,8 +62,8 @@ class Rectifying(Ensembling):
 
     def _check_own(self) -> None:
         check_boolean("normalize", self.normalize)
-        if isinstance(self.eta, str):
-            check_choice("eta", self.eta, ("auto",))
+        if isinstance(self.eta, str) and not is_auto(self.eta):
+            raise ValueError(f"eta must be a number of at least 0, or 'auto'; got {self.eta!r}.")
         if self.rectify == "adjusted" and self._correction != "loss":
             raise ValueError(
                 "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "

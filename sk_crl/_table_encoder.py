@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_crl._checks import check_integer
+from sk_crl._checks import check_integer, plain
 from sk_crl._labels import is_missing_value
 from sk_crl._table_columns import Levels, Table, find_categorical, read_table
 
 CLIP = 3.0  # what no scaled value exceeds
 FAR = 1e9  # at which float64 cannot tell a clipped value from the bound; its square is finite
+FEW = 10  # fewer values may well be unknown categories alone
 ROWS_AT_ONCE = 2**14  # so that float64 copies stay small beside the table
 
 
@@ -161,6 +163,11 @@ class TableEncoder:
         ------
         TypeError, ValueError
             As in `fit`, and for another number of columns.
+
+        Warns
+        -----
+        UserWarning
+            Of columns with ten values or more, none of which is a known category.
         """
         table = read_table(X)
         if table.n_columns != self.n_features_in_:
@@ -182,7 +189,25 @@ class TableEncoder:
             target[:, : self.n_scaled_] = values
             for column, (place, codes) in enumerate(zip(coded, self.categories_, strict=True)):
                 target[:, self.n_numeric_ + column] = _encode(rows.levels(place), codes)
+        self._warn_of_strangers(table, encoded[:, self.n_numeric_ :])
         return encoded
+
+    def _warn_of_strangers(self, table: Table, codes: NDArray[np.float32]) -> None:
+        """Warn of columns whose values have all never been seen: they are of another kind."""
+        is_empty = ~codes.any(axis=0)
+        for column in np.flatnonzero(is_empty) if len(table) >= FEW else []:
+            known, place = self.categories_[column], self.source_columns_[self.n_numeric_ + column]
+            levels = table.levels(place)
+            got = [levels.labels[code] for code in levels.codes]
+            got = [label for label in got if not is_missing_value(label)]
+            if known and len(got) >= FEW:
+                warnings.warn(
+                    f"No value of {table.title(place)} of X is a category that the training rows "
+                    f"have: got, for instance, {plain(got[0])}; known is, for instance, "
+                    f"{plain(next(iter(known)))}. Bring the column into the form it had there.",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
         """Name the columns of the result.

@@ -38,17 +38,29 @@ class TakingTables(NetworkClassifier):
             is_for_tables = self._built_module() == "table"
             self._encoder = TableEncoder(self.categorical_features) if is_for_tables else None
         if self._encoder is None:
-            return super()._checked_samples(X, reset=reset, name=name)
+            return self._checked_numbers(X, reset=reset, name=name)
         if isinstance(X, Dataset):
             raise TypeError(
                 f"{name} must be a table in memory, an array or a data frame, for several networks "
                 "or module='table'; got a data set. Set n_members=1 and module='mlp', or another."
             )
+        read_table(X).check_rows()  # an error of samples comes before one of labels
         if not hasattr(X, "shape"):
             X = np.asarray(X, dtype=None if _are_numbers(X) else object)
-        read_table(X).check_rows()  # an error of samples comes before one of labels
         validate_data(self, X, reset=reset, skip_check_array=True)
         return X
+
+    def _checked_numbers(self, X: ArrayLike | Dataset, *, reset: bool, name: str) -> Any:
+        """Check samples for a network that takes numbers; say what does where they are none."""
+        try:
+            return super()._checked_samples(X, reset=reset, name=name)
+        except ValueError as error:
+            if "could not convert string to float" not in str(error):
+                raise
+            raise ValueError(
+                f"{error}: {name} must hold numbers for module={self._built_module()!r}. Encode "
+                "its categories, or take module='table', which ensembles have by default."
+            ) from error
 
     def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
         if self._encoder is None:

@@ -116,6 +116,7 @@ CONTAINERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:No value of column")
 @pytest.mark.parametrize("container", CONTAINERS)
 @given(train=tables(), rows=tables())
 @few
@@ -537,3 +538,15 @@ def test_real_tables(data_folder):
         )  # fmt: skip
         named = TableEncoder().fit(frame[::2])
         assert sorted(named.cardinalities_) == sorted(encoder.cardinalities_)
+
+
+def test_a_column_of_another_kind_is_warned_of():
+    X = pd.DataFrame({"a": range(12), "kind": ["x", "y", "z"] * 4})
+    encoder = TableEncoder().fit(X)
+    other = X.assign(kind=X["kind"].astype("category").cat.codes)
+    expected = "No value of column 'kind' of X .* got, for instance, 0; known is, for instance, 'x'"
+    with pytest.warns(UserWarning, match=expected):
+        codes = encoder.transform(other)[:, -1]
+    assert not codes.any()
+    for quiet in (other[:9], X.assign(kind=None), X.assign(kind=["new"] * 11 + ["x"])):
+        encoder.transform(quiet)
