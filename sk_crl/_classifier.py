@@ -77,14 +77,14 @@ class CRLClassifier(Rectifying, OneTarget):
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
         `precision`, validation data or `partial_fit`.
-    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
-            default="from_dtype"
-        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
-        default those of data frames whose type is one of categories, strings or booleans.
     target_prior : {"uniform", "training"}, default="uniform"
         The class shares that predictions and probabilities are made for: equal ones, which maximise
         the balanced accuracy, or those of the training data, which maximise the plain one. It
         matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        With ``module="table"``: which columns hold categories, as a mask, places, or names; by
+        default those of data frames whose type is one of categories, strings or booleans.
     logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
