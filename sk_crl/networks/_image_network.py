@@ -70,7 +70,9 @@ class ImageNetwork(nn.Module):
         feature : Tensor of shape (n_samples, d) or (n_samples, n_targets, d)
             Input of the last layer, shared by the targets or one for each.
         """
-        feature = self._trunk(X)
+        # The channels of a pixel lie side by side in memory, and maps follow the images: most
+        # networks train faster so on a CPU, and tensor cores of a GPU want it too.
+        feature = self._trunk(X.contiguous(memory_format=torch.channels_last))
         if not isinstance(self._head, Branches):
             return self._head(feature), feature
         scores, features = self._head(feature)
@@ -102,17 +104,12 @@ class ImageNetwork(nn.Module):
         return nn.Linear(n_inputs, sum(self._n_classes))
 
     def _initialize(self, weights: str | PathLike | None) -> None:
-        """Draw the weights to start from, and read those of a file.
-
-        In memory the channels of a pixel lie side by side, and maps follow the weights: most
-        networks train faster so on a CPU, and tensor cores of a GPU want it too.
-        """
+        """Draw the weights to start from, and read those of a file."""
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-        self.to(memory_format=torch.channels_last)
         if weights is None:
             return
         self.load_report = load_weights(self, weights)
