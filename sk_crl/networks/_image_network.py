@@ -72,7 +72,9 @@ class ImageNetwork(nn.Module):
         """
         # The channels of a pixel lie side by side in memory, and maps follow the images: most
         # networks train faster so on a CPU, and tensor cores of a GPU want it too.
-        feature = self._trunk(X.contiguous(memory_format=torch.channels_last))
+        if not torch._C._functorch.is_batchedtensor(X):
+            X = X.contiguous(memory_format=torch.channels_last)
+        feature = self._trunk(X)
         if not isinstance(self._head, Branches):
             return self._head(feature), feature
         scores, features = self._head(feature)
