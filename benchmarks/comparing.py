@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from common import skip
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss, make_scorer
 from sklearn.utils.class_weight import compute_sample_weight
@@ -64,6 +67,17 @@ class Plan(NamedTuple):
     scoring: Callable[[Any], dict[str, Any]]
     columns: tuple[str, ...]
     allow_missing_classes: bool = False
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Fit on one thread each, and without the warnings that small classes raise in many fits.
+
+    Fits that fail are still told of.
+    """
+    with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=1):
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def load_tables(folder: Path | None, kind: str = "tabular") -> dict[str, Table]:

@@ -17,8 +17,7 @@ table; its rows of other methods and tables stay, so that methods can be added l
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,11 @@ from comparing import (
     Plan,
     Table,
     load_tables,
+    quietly,
     read_all,
     run_plan,
 )
 from default_methods import find_methods
-from joblib import parallel_config
 from under_prior import (
     UnderPrior,
     calibration,
@@ -75,16 +74,7 @@ def main() -> None:
         report(read_all([arguments.out, *arguments.beside]))
         return
     tables = choose(load_tables(arguments.data), arguments.tables)
-    run_quietly(run, tables, arguments)
-
-
-def run_quietly(
-    run: Callable[..., None], tables: dict[str, Table], arguments: argparse.Namespace
-) -> None:
-    """Do the fits that the command line asks for, each on one thread."""
-    # Small classes make samplers and folds warn in many fits. Those that fail are still told of.
-    warnings.simplefilter("ignore", UserWarning)
-    with parallel_config("loky", inner_max_num_threads=1):
+    with quietly():
         run(tables, arguments.out, arguments.methods, arguments.jobs, arguments.retry_failed)
 
 
@@ -94,7 +84,7 @@ def add_run_options(parser: argparse.ArgumentParser, results: Path) -> None:
     add("--out", type=Path, default=results, help="CSV of the results")
     add("--report", action="store_true", help="print tables; fit nothing")
     add("--beside", type=Path, nargs="*", default=[], help="more CSVs for the report")
-    add("--methods", nargs="*", help="names of methods, or rivals or optional; default: all")
+    add("--methods", nargs="*", help="names of methods or groups; default: all")
     add("--tables", nargs="*", help="names of tables (default: all)")
     add("--jobs", type=int, default=PROCESSES, help="fits at a time (default: %(default)s)")
     add("--retry-failed", action="store_true", help="do failed fits again")

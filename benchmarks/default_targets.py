@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 from common import add_data_option
-from comparing import LABEL_SCORES, PROCESSES, Plan, Table, load_tables, read_all, run_plan
-from default import add_run_options, choose, run_quietly
+from comparing import LABEL_SCORES, PROCESSES, Plan, Table, load_tables, quietly, read_all, run_plan
+from default import add_run_options, choose
 from default_methods import BOOSTING, EASY_ENSEMBLE, LOGISTIC, RIVALS
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
@@ -77,7 +77,8 @@ def main() -> None:
         report_targets(read_all([arguments.out, *arguments.beside]))
         return
     tables = choose(load_tables(arguments.data, "multioutput"), arguments.tables)
-    run_quietly(run, tables, arguments)
+    with quietly():
+        run(tables, arguments.out, arguments.methods, arguments.jobs, arguments.retry_failed)
 
 
 def run(

@@ -14,7 +14,6 @@ on where it stopped. `results/study.csv`, which the report is made of, is writte
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,10 @@ from comparing import (
     Plan,
     Table,
     load_tables,
+    quietly,
     read_fits,
     run_plan,
 )
-from joblib import parallel_config
 from study_methods import make_methods
 
 from sk_crl.model_selection import MultiOutputStratifiedShuffleSplit
@@ -54,9 +53,7 @@ def main() -> None:
         report(read_fits(arguments.out))
         return
     tables = load_tables(arguments.data)
-    # Small classes make samplers and folds warn in many fits. Those that fail are still told of.
-    warnings.simplefilter("ignore", UserWarning)
-    with parallel_config("loky", inner_max_num_threads=1):
+    with quietly():
         run(tables, arguments.out, retry_failed=arguments.retry_failed)
 
 

@@ -26,6 +26,7 @@ from sk_crl.networks import (
 )
 from sk_crl.networks._build import NETWORKS, named_network
 from sk_crl.networks._cifarnet import LocalResponseNorm
+from sk_crl.networks._image_network import by_pixel
 from sk_crl.networks._parts import LocallyShared
 from sk_crl.networks._resnet import BasicBlock
 
@@ -352,13 +353,12 @@ def test_parts_of_panda_are_seen_by_networks_of_their_own():
 
 @NETWORK
 def test_maps_lie_pixel_by_pixel_and_compute_the_same(name, monkeypatch):
-    channels_last = torch.channels_last
     network = build(name, (3, 32, 32), 3).double().eval()
     assert all(p.is_contiguous() for p in network.parameters())  # which files of weights want
     X = torch.rand(2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     outputs = []
-    for memory_format in (channels_last, torch.contiguous_format):
-        monkeypatch.setattr(torch, "channels_last", memory_format)
+    for lay_out in (by_pixel, torch.Tensor.contiguous):
+        monkeypatch.setattr("sk_crl.networks._image_network.by_pixel", lay_out)
         net, maps = deepcopy(network), []
         for layer in net.modules():
             if isinstance(layer, torch.nn.Conv2d):
@@ -366,8 +366,8 @@ def test_maps_lie_pixel_by_pixel_and_compute_the_same(name, monkeypatch):
         scores, feature = net(X)
         (scores.square().sum() + feature.square().sum()).backward()
         outputs.append([scores, feature, *(p.grad for p in net.parameters())])
-        follows = [made.is_contiguous(memory_format=channels_last) for made in maps]
-        assert all(follows) == (memory_format is channels_last)
+        follows = [made.is_contiguous(memory_format=torch.channels_last) for made in maps]
+        assert all(follows) == (lay_out is by_pixel)
     assert_close(*outputs)
 
 

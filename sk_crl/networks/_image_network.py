@@ -10,7 +10,6 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from sk_crl._checks import check_integer
@@ -70,11 +69,7 @@ class ImageNetwork(nn.Module):
         feature : Tensor of shape (n_samples, d) or (n_samples, n_targets, d)
             Input of the last layer, shared by the targets or one for each.
         """
-        # The channels of a pixel lie side by side in memory, and maps follow the images: most
-        # networks train faster so on a CPU, and tensor cores of a GPU want it too.
-        if not torch._C._functorch.is_batchedtensor(X):
-            X = X.contiguous(memory_format=torch.channels_last)
-        feature = self._trunk(X)
+        feature = self._trunk(by_pixel(X))
         if not isinstance(self._head, Branches):
             return self._head(feature), feature
         scores, features = self._head(feature)
@@ -123,6 +118,15 @@ class ImageNetwork(nn.Module):
                 f"{self.load_report}",
                 stacklevel=3,
             )
+
+
+def by_pixel(images: Tensor) -> Tensor:
+    """Lay the channels of a pixel side by side in memory; all maps follow.
+
+    Most networks train faster so on a CPU, and tensor cores of a GPU want it too. It is PyTorch's
+    `torch.channels_last`, by steps that `torch.vmap` knows.
+    """
+    return images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 def convolution(

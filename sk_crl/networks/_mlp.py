@@ -1,16 +1,13 @@
-"""The multi-layer perceptron, the default network for tables."""
+"""The multi-layer perceptron, the default of a single network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_crl._checks import check_integer, check_real
-from sk_crl.networks._branches import Branches
+from sk_crl.networks._fully_connected import list_widths, make_head, run_head
 
 
 class MLP(nn.Module):
@@ -59,26 +56,11 @@ class MLP(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        widths = [hidden_units] if isinstance(hidden_units, Integral) else hidden_units
-        if not isinstance(widths, Sequence | np.ndarray) or not all(
-            isinstance(width, Integral) and width >= 1 for width in widths
-        ):
-            raise ValueError(
-                "hidden_units must be a positive integer or a sequence of them; got "
-                f"{hidden_units!r}."
-            )
-        check_real("dropout", dropout, 0, 1, "[)")
-        check_integer("branch_units", branch_units, 0)
+        widths = list_widths(hidden_units)
         inputs = [n_features, *widths]
         self.hidden = nn.ModuleList(map(nn.Linear, inputs, widths))
         self.dropout = dropout
-        self.head: nn.Module
-        if isinstance(n_classes, Integral):
-            self.head = nn.Linear(inputs[-1], n_classes)
-        elif branch_units:
-            self.head = Branches(inputs[-1], n_classes, branch_units, dropout)
-        else:
-            self.head = nn.Linear(inputs[-1], sum(n_classes))
+        self.head = make_head(inputs[-1], n_classes, branch_units, dropout)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and the feature before them.
@@ -100,6 +82,4 @@ class MLP(nn.Module):
             feature = F.relu(layer(feature), inplace=True)
             if self.dropout:
                 feature = F.dropout(feature, self.dropout, self.training)
-        if isinstance(self.head, Branches):
-            return self.head(feature)
-        return self.head(feature), feature
+        return run_head(self.head, feature)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sk_crl._checks import check_integer, check_real
-from sk_crl.networks._branches import Branches
+from sk_crl._checks import check_integer
+from sk_crl.networks._fully_connected import list_widths, make_head, run_head
 
 SPREAD = 0.3  # deviation of the frequencies that cosines start with, in waves per unit
 
@@ -81,18 +79,9 @@ class TableNetwork(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        widths = [hidden_units] if isinstance(hidden_units, Integral) else hidden_units
-        if not isinstance(widths, Sequence | np.ndarray) or not all(
-            isinstance(width, Integral) and width >= 1 for width in widths
-        ):
-            raise ValueError(
-                "hidden_units must be a positive integer or a sequence of them; got "
-                f"{hidden_units!r}."
-            )
+        widths = list_widths(hidden_units)
         check_integer("number_units", number_units, 1)
         check_integer("category_units", category_units, 1)
-        check_integer("branch_units", branch_units, 0)
-        check_real("dropout", dropout, 0, 1, "[)")
         self.n_numbers = n_features - len(cardinalities)
         self.numbers = NumberEmbedding(self.n_numbers, number_units)
         self.categories = nn.ModuleList(
@@ -109,13 +98,7 @@ class TableNetwork(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
         self.dropout = dropout
-        self.head: nn.Module
-        if isinstance(n_classes, Integral):
-            self.head = nn.Linear(inputs[-1], n_classes)
-        elif branch_units:
-            self.head = Branches(inputs[-1], n_classes, branch_units, dropout)
-        else:
-            self.head = nn.Linear(inputs[-1], sum(n_classes))
+        self.head = make_head(inputs[-1], n_classes, branch_units, dropout)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and the feature before them.
@@ -139,9 +122,7 @@ class TableNetwork(nn.Module):
             feature = F.silu(layer(feature))
             if self.dropout:
                 feature = F.dropout(feature, self.dropout, self.training)
-        if isinstance(self.head, Branches):
-            return self.head(feature)
-        return self.head(feature), feature
+        return run_head(self.head, feature)
 
 
 def _start_as_one_hot(table: nn.Embedding) -> None:
