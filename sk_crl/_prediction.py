@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
+from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from sk_crl._network_estimator import NetworkEstimator
@@ -17,6 +18,8 @@ from sk_crl._network_estimator import NetworkEstimator
 if TYPE_CHECKING:
     from sk_crl.training._data import CodedData
     from sk_crl.training._net import CRLNet
+
+_REGISTER = 16  # numbers of float32 in the widest vector register of a CPU
 
 
 class NetworkPredictor(NetworkEstimator):
@@ -49,7 +52,7 @@ class NetworkPredictor(NetworkEstimator):
 
     def _probabilities(self, X) -> list[NDArray[np.float32]]:
         """Predict the probability of every class, of every target."""
-        return [scores.softmax(1).numpy() for scores in self._scores_of_targets(X)]
+        return [_softmax(scores).numpy() for scores in self._scores_of_targets(X)]
 
     def _codes(self, X) -> NDArray[np.int64]:
         """Predict class codes, (n_samples, n_targets)."""
@@ -84,3 +87,14 @@ class NetworkPredictor(NetworkEstimator):
     def module_(self) -> nn.Module:
         """The trained network."""
         return self.net_.module_.network
+
+
+def _softmax(scores: torch.Tensor) -> torch.Tensor:
+    """Compute the softmax of every row, (n_samples, n_classes).
+
+    A row that fills a vector register takes less time than a shorter one, a third of it and less:
+    classes that cannot be, which have probability 0, fill it up.
+    """
+    n_classes = scores.shape[1]
+    missing = max(_REGISTER - n_classes, 0)
+    return pad(scores, (0, missing), value=-torch.inf).softmax(1)[:, :n_classes].contiguous()

@@ -208,6 +208,19 @@ def test_two_classes_predictions_agree(table, either):
     assert_allclose(probabilities[:, 1], 1 / (1 + np.exp(-scores)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("n_classes", [2, 15, 16, 17])
+def test_probabilities_are_the_softmax_of_any_number_of_scores(fast, n_classes):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.arange(60) % n_classes
+    model = fast(logit_adjustment=None).fit(X, y)
+    scores, _ = model.module_(torch.as_tensor(X, dtype=torch.float32))
+    exact = scores.detach().double().exp()
+    exact /= exact.sum(1, keepdim=True)
+    probabilities = model.predict_proba(X)
+    assert probabilities.flags.c_contiguous
+    assert_allclose(probabilities, exact, rtol=1e-5)
+
+
 def test_predictions_do_not_depend_on_the_company(table, either):
     model = either(module__dropout=0.5).fit(*table)
     together = model.predict_proba(table.X)
