@@ -33,11 +33,11 @@ def test_way_back_is_that_of_autograd(hidden_units, n_classes, shape, n_samples)
     gradients = torch.autograd.grad(expected, network.parameters(), slopes)
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, 99.0)  # is written over, not added to
-    scores, way_back = with_way_back(network, X)
+    with torch.inference_mode():
+        scores, way_back = with_way_back(network, X)
+        way_back(slopes)
     assert not scores.requires_grad
     torch.testing.assert_close(scores, expected.detach(), rtol=1e-13, atol=1e-15)
-    with torch.inference_mode():
-        way_back(slopes)
     for parameter, gradient in zip(network.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-12, atol=1e-14)
 
@@ -49,8 +49,8 @@ def test_way_back_stops_where_a_unit_is_silent():
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
         parameter.grad = torch.ones_like(parameter)
-    _, way_back = with_way_back(network, torch.ones(4, 2))
     with torch.inference_mode():
+        _, way_back = with_way_back(network, torch.ones(4, 2))
         way_back(torch.ones(4, 2))
     assert network.head.bias.grad.tolist() == [4, 4]
     assert not network.head.weight.grad.any()

@@ -15,9 +15,10 @@ def knows_way_back(network: nn.Module) -> bool:
     return type(network) is MLP and isinstance(network.head, nn.Linear) and not network.dropout
 
 
-@torch.inference_mode()
 def with_way_back(network: MLP, X: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
-    """Compute scores, and the way back from them, by hand.
+    """Compute scores, and the way back from them, by hand; both without a graph.
+
+    Both are to be called in `torch.inference_mode`, which costs as much as a product to enter.
 
     In a network as small as this, recording a graph and walking it back costs more than the
     products. With the output :math:`z = W x + b` of a layer and the derivative :math:`g` of a loss
@@ -44,7 +45,6 @@ def with_way_back(network: MLP, X: Tensor) -> tuple[Tensor, Callable[[Tensor], N
         inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.t()).relu_())
     scores = torch.addmm(network.head.bias, inputs[-1], network.head.weight.t())
 
-    @torch.inference_mode()
     def way_back(gradient: Tensor) -> None:
         while layers:
             layer, given = layers.pop(), inputs.pop()
