@@ -83,11 +83,16 @@ def make_member_net(
     titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
     network = ScoresAndFeatures(Members(networks, len(estimator._sample_shape)), layout, titles)
     class_weight = estimator._class_weights(members[0].distributions)
+    named_weight = _validation_weight(estimator, class_weight, one.layout)
+    # A class that a member has not seen only gets worse with training, and would stop it at once.
+    validation_weight = layout.table([d.counts > 0 for d in distributions])
+    if named_weight is not None:
+        validation_weight *= named_weight.repeat(n_members, 1)
     return MemberNet(
         network.to(device),
         criterion=estimator._members_criterion(members).to(device),
         predict_nonlinearity=Decision(one.layout, torch.zeros(one.layout.n_columns)),
-        validation_weight=_validation_weight(estimator, class_weight, one.layout),
+        validation_weight=validation_weight,
         folds=folds,
         averaging=Averaging(
             one.layout,

@@ -30,11 +30,12 @@ class CRLClassifier(Rectifying, OneTarget):
         asks for them, and the ``module__*`` parameters. It returns scores of shape (n_samples,
         n_classes), or a tuple of scores and the features before them. ``"auto"`` is ``"table"`` in
         an ensemble and ``"mlp"`` in a single network.
-    eta : float or "auto", default="auto"
+    eta : float, sequence of float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
-        (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
-        with 0.4 as without rectification, and of these two kinds, or both together, the one counts
-        that has the lowest class-balanced log-loss on what its members left out.
+        (Eq. 8). An ensemble may have several: for every fold it trains a network of each, and the
+        kind of network, or all kinds together, counts that has the lowest class-balanced
+        log-loss on what was left out. ``"auto"`` is 0.5 for a single network and (0, 0.4),
+        without and with rectification, for an ensemble.
     alpha : float, optional
         Weight of class rectification in [0, 1], instead of the one from `eta`; cross-entropy
         weighs ``1 - alpha``.
@@ -168,9 +169,8 @@ class CRLClassifier(Rectifying, OneTarget):
     omega_ : float
         Imbalance of the training data (Eq. 8), in [0, 1).
     alpha_ : float
-        Weight that class rectification had, in the first epoch where it changes.
-        Where an ensemble has chosen its members without rectification it is 0, and half where it
-        has chosen both kinds.
+        Weight that class rectification had, in the first epoch where it changes; the mean over
+        the networks of an ensemble that count.
     batch_prior_ : ndarray of shape (n_classes,)
         Class shares of the batches, which logit adjustment goes by: `prior_` unless a batch sampler
         changes them, and then those of the epoch that the network is from.

@@ -14,10 +14,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sk_crl._checks import check_choice, check_integer
+from sk_crl._dealing import deal_folds
 from sk_crl._distribution import ClassDistribution
 from sk_crl._parameters import replace_kwargs
 from sk_crl._samples import Samples
-from sk_crl._stratification import fold_codes
 from sk_crl._table_columns import is_table
 from sk_crl._taking_tables import TakingTables
 from sk_crl._training_parameters import is_auto
@@ -210,11 +210,11 @@ class Ensembling(TakingTables):
         from sk_crl.training._random import own_random_state
 
         device = check_device(self.device)
-        n_folds = min(self._n_members, len(samples.codes))
-        fold = fold_codes(samples.codes, n_folds, np.random.default_rng(seed))
+        fold = deal_folds(samples, self._n_members, np.random.default_rng(seed))
+        n_folds = int(fold.max()) + 1
         of_folds = [self._distributions(samples.take(fold != f)) for f in range(n_folds)]
         members = [
-            Member(of_fold, eta) for eta in self._etas(distributions) for of_fold in of_folds
+            Member(of_fold, kind) for kind in self._kinds(distributions) for of_fold in of_folds
         ]
         folds = Folds(torch.from_numpy(fold), n_folds, len(members))
         with own_random_state(seed, device) as generator:
@@ -225,13 +225,14 @@ class Ensembling(TakingTables):
             data = CodedData.from_samples(samples, device, self.num_workers)
             net.partial_fit((data, data))  # skorch's X stands for both
             log_probabilities = net.left_out_log_probabilities(data)
-        codes = torch.from_numpy(samples.codes)
-        weight = choose_variants(log_probabilities, codes, net.validation_weight)
+        # Of a class that lies in one fold alone, all is predicted by members that have seen none.
+        seen_by_all = net.validation_weight.view(len(members), *log_probabilities.shape[2:]).amin(0)
+        labels = torch.from_numpy(samples.codes), seen_by_all, torch.from_numpy(samples.weight)
+        weight = choose_variants(log_probabilities, *labels)
         net.average(weight.repeat_interleave(n_folds, 0) / n_folds)
         self._variant_weight = weight.numpy()
         self._publish_training(net, 0, has_validation=True)
-        chosen = mix(log_probabilities, weight)
-        score = validate(chosen, codes, net.validation_weight)
+        score = validate(mix(log_probabilities, weight), *labels)
         self.best_validation_score_ = (
             -score.log_loss if self.monitor == "balanced_log_loss" else score.accuracy
         )
@@ -240,7 +241,7 @@ class Ensembling(TakingTables):
         self._seen = distributions
 
     @abstractmethod
-    def _etas(self, distributions: list[ClassDistribution]) -> list[float]:
+    def _kinds(self, distributions: list[ClassDistribution]) -> Sequence[float]:
         """List the kinds of members, by their weight of rectification; all folds train each."""
 
     @abstractmethod

@@ -36,11 +36,12 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         (n_samples, d), (n_samples, n_targets, d) or a list. `sk_crl.networks.Branches` puts a
         branch for every target on any trunk. ``"auto"`` is ``"table"`` in an ensemble and ``"mlp"``
         in a single network.
-    eta : float or "auto", default="auto"
+    eta : float, sequence of float or "auto", default="auto"
         Weight of class rectification per unit of imbalance: :math:`\alpha = \min(\eta\Omega, 1)`
-        (Eq. 8). ``"auto"`` is 0.5 for a single network. For an ensemble it trains as many members
-        with 0.4 as without rectification, and of these two kinds, or both together, the one counts
-        for every target that has the lowest class-balanced log-loss on what its members left out.
+        (Eq. 8). An ensemble may have several: for every fold it trains a network of each, and for
+        every target the kind of network, or all kinds together, counts that has the lowest
+        class-balanced log-loss on what was left out. ``"auto"`` is 0.5 for a single network and
+        (0, 0.4), without and with rectification, for an ensemble.
     alpha : float or sequence of float, optional
         Weight of class rectification in [0, 1], instead of the one from `eta`, for all targets or
         for each; cross-entropy weighs ``1 - alpha``.

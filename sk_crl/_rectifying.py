@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._checks import check_boolean
+from sk_crl._checks import check_boolean, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._ensembling import Ensembling, Member
 from sk_crl._minorities import training_minorities
 from sk_crl._parameters import replace_kwargs
 from sk_crl._training_parameters import is_auto
 from sk_crl.loss import ClassRectificationLoss
+from sk_crl.loss._inputs import check_alpha
 
 ETA = 0.5  # of a single network
-ETA_OF_MEMBERS = 0.4  # of the members that are rectified at all
+ETAS_OF_MEMBERS = (0.0, 0.4)  # of the two kinds in an ensemble
 
 
 class Rectifying(Ensembling):
@@ -30,7 +33,7 @@ class Rectifying(Ensembling):
         self,
         module: str | Callable[..., nn.Module] = "auto",
         *,
-        eta: float | str = "auto",
+        eta: float | Sequence[float] | str = "auto",
         alpha: float | Sequence[float] | None = None,
         alpha_decay: str | None = None,
         kappa: int | None = 25,
@@ -62,8 +65,8 @@ class Rectifying(Ensembling):
 
     def _check_own(self) -> None:
         check_boolean("normalize", self.normalize)
-        if isinstance(self.eta, str) and not is_auto(self.eta):
-            raise ValueError(f"eta must be a number of at least 0, or 'auto'; got {self.eta!r}.")
+        if not is_auto(self.eta):
+            self._check_etas()
         if self.rectify == "adjusted" and self._correction != "loss":
             raise ValueError(
                 "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
@@ -78,7 +81,7 @@ class Rectifying(Ensembling):
     ) -> ClassRectificationLoss:
         return ClassRectificationLoss(
             [d.seen for d in distributions],
-            eta=self._eta,
+            eta=self._etas[0],
             alpha=self.alpha if alpha is None else alpha,
             alpha_decay=self.alpha_decay,
             kappa=self.kappa,
@@ -95,12 +98,23 @@ class Rectifying(Ensembling):
             rectify=self._rectify,
         )
 
+    def _check_etas(self) -> None:
+        """Check the weight, or the weights, of class rectification per unit of imbalance."""
+        is_several = isinstance(self.eta, Sequence | np.ndarray) and not isinstance(self.eta, str)
+        if is_several and (self._n_members == 1 or not len(self.eta)):
+            raise ValueError(
+                "eta must be one number for a single network, and for an ensemble one or more; got "
+                f"{self.eta!r}."
+            )
+        for eta in self.eta if is_several else [self.eta]:
+            check_real("eta", eta, 0, math.inf, "[)")
+
     @property
-    def _eta(self) -> float:
-        """The weight of class rectification per unit of imbalance."""
+    def _etas(self) -> Sequence[float]:
+        """The weight of class rectification per unit of imbalance, of every kind of member."""
         if not is_auto(self.eta):
-            return self.eta
-        return ETA_OF_MEMBERS if self._n_members > 1 else ETA
+            return [self.eta] if isinstance(self.eta, Real) else self.eta
+        return ETAS_OF_MEMBERS if self._n_members > 1 else [ETA]
 
     @property
     def _rectify(self) -> str:
@@ -109,14 +123,14 @@ class Rectifying(Ensembling):
             return self.rectify
         return "adjusted" if self._n_members > 1 and self._correction == "loss" else "unadjusted"
 
-    def _etas(self, distributions: list[ClassDistribution]) -> list[float]:
-        """Without a weight given there are members without rectification, and members with it."""
-        is_open = is_auto(self.eta) and self.alpha is None
-        return [0.0, self._eta] if is_open and any(d.omega for d in distributions) else [self._eta]
+    def _kinds(self, distributions: list[ClassDistribution]) -> Sequence[float]:
+        """List a kind for every weight; by `alpha`, or on balanced classes, all are the same."""
+        is_same = self.alpha is not None or not any(d.omega for d in distributions)
+        return self._etas[:1] if is_same else self._etas
 
     def _members_criterion(self, members: list[Member]) -> ClassRectificationLoss:
-        # One member's loss raises what is wrong with eta and alpha, as a single network's does.
-        self._make_criterion(members[0].distributions, None)
+        if self.alpha is not None:
+            check_alpha(self.alpha, self._targets.layout)
         flat = [d for member in members for d in member.distributions]
         alphas = [a for m in members for a in self._alphas(m.distributions, m.eta)]
         return self._make_criterion(flat, self._weights_of_members(members), alphas)
@@ -128,10 +142,10 @@ class Rectifying(Ensembling):
         last: list[ClassDistribution],
     ) -> None:
         super()._publish(distributions, first, last)
-        alphas = np.array(self._alphas(first, self._eta))
-        if self._n_members > 1 and len(self._variant_weight) > 1:
-            alphas = alphas * self._variant_weight[1]
-        self.alpha_ = self._shown(alphas.tolist())
+        alphas = np.array([self._alphas(first, eta) for eta in self._kinds(first)])
+        if self._n_members > 1:
+            alphas = alphas * self._variant_weight
+        self.alpha_ = self._shown(alphas.sum(0).tolist())
         pairs = zip(self._targets.classes, distributions, strict=True)
         minorities = [classes[training_minorities(d, self.rho)] for classes, d in pairs]
         self.minority_classes_ = self._shown(minorities)

@@ -496,10 +496,9 @@ def test_class_weights(table, class_weight):
             "exp": np.exp(-counts / counts.sum()),
         }.get(str(class_weight), [1, 1, 4])
         assert_allclose(weight[m], expected, rtol=1e-6)
-    if isinstance(class_weight, dict):  # says what counts, in stopping and in choosing
-        assert model.net_.validation_weight.tolist() == [[1, 1, 4]]
-    else:
-        assert model.net_.validation_weight is None
+    # A dict says what counts, in stopping and in choosing.
+    counts = [1, 1, 4] if isinstance(class_weight, dict) else [1, 1, 1]
+    assert model.net_.validation_weight.tolist() == [counts] * 3
 
 
 def test_what_the_user_says_counts_in_the_choice(table):
@@ -508,7 +507,7 @@ def test_what_the_user_says_counts_in_the_choice(table):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "sk_crl._ensembling.choose_variants",
-            lambda p, codes, weight: given.append(weight) or torch.tensor([[1.0], [0.0]]),
+            lambda p, codes, weight, _: given.append(weight) or torch.tensor([[1.0], [0.0]]),
         )
         model = ensemble(n_members=2, class_weight={0: 0, 1: 3}).fit(*table)
     assert [weight.tolist() for weight in given] == [[[0, 3, 1]]]
@@ -524,6 +523,57 @@ def test_weights_of_samples(table):
     even = ensemble(n_members=3).fit(*table)
     assert not np.allclose(even.predict_proba(table.X), one.predict_proba(table.X), atol=1e-4)
     assert_allclose(one.class_counts_, np.bincount(table.y, weight))
+
+
+def test_rows_of_little_weight_hardly_count_in_stopping_and_choosing():
+    """Wrong labels of a thousandth of the weight cost what those of no weight do."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 4))
+    y = (X[:, 0] + 0.3 * rng.normal(size=240) > 0.8).astype(int)
+    twice = np.concatenate([X, X]), np.concatenate([y, 1 - y])
+    scores = []
+    for little in (0, 1e-3):
+        model = ensemble(n_members=3, max_epochs=20)
+        model.fit(*twice, np.repeat([1, little], 240))
+        scores.append(model.best_validation_score_)
+    assert scores[1] == pytest.approx(scores[0], abs=0.03)
+
+
+@pytest.mark.parametrize("eta", [(0, 0), (0.1, 0.3, 0.9), np.array([0.5])], ids=str)
+def test_kinds_of_networks(table, eta):
+    """There are as many kinds as weights; the mean over those that count is published."""
+    model = ensemble(n_members=2, eta=eta).fit(*table)
+    assert model.module_.n_members == 2 * len(eta)
+    weights = model.net_.criterion_.alpha.view(len(eta), 2)
+    omega = model.net_.criterion_.omega.view(len(eta), 2)
+    assert_allclose(weights, np.array(eta)[:, None] * omega.numpy(), rtol=1e-5)
+    shares = model.net_.averaging.weight.view(len(eta), 2).sum(1).numpy()
+    assert shares.sum() == pytest.approx(1)
+    assert model.alpha_ == pytest.approx(shares @ np.array(eta) * model.omega_)
+
+
+def test_kinds_that_are_the_same_are_trained_once(table):
+    by_alpha = ensemble(n_members=2, eta=(0, 0.5), alpha=0.1).fit(*table)
+    assert by_alpha.module_.n_members == 2
+    assert by_alpha.alpha_ == pytest.approx(0.1)
+    balanced = ensemble(n_members=2, eta=(0, 0.5)).fit(table.X[:60], np.arange(60) % 3)
+    assert balanced.module_.n_members == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_members": 1, "eta": (0, 0.4)}, "eta must be one number for a single network"),
+        ({"n_members": 2, "eta": ()}, r"for an ensemble one or more; got \(\)"),
+        ({"n_members": 2, "eta": (0, -1)}, r"eta must be a number in \[0, inf\); got -1"),
+        ({"n_members": 2, "eta": "much"}, r"eta must be a number in \[0, inf\); got 'much'"),
+        ({"n_members": 2, "alpha": 2}, r"alpha must"),
+    ],
+    ids=str,
+)
+def test_wrong_weights_of_rectification(table, settings, message):
+    with pytest.raises(ValueError, match=message):
+        ensemble(**settings).fit(*table)
 
 
 def test_rows_of_weight_0_are_as_good_as_absent(table):

@@ -88,7 +88,9 @@ def test_every_member_sees_each_of_its_rows_once_an_epoch(folds, batch_size, see
 def test_every_row_is_left_out_by_one_member_of_every_kind(folds, seed):
     data = coded(len(folds.fold), seed=seed)
     left = [[] for _ in range(folds.n_members)]
-    for X, codes in LeftOutBatches(data, folds):
+    batches = LeftOutBatches(data, folds)
+    all_codes, _ = batches.labels()
+    for X, codes in zip(batches, all_codes.split(batches.size), strict=True):
         codes = codes.view(len(X), folds.n_members, 2)
         for m in range(folds.n_members):
             is_row = codes[:, m, 0] >= 0
@@ -156,15 +158,18 @@ def test_samples_of_one_target_and_weights():
 # Choosing and averaging.
 
 
-def naive_validation(log_p, codes, class_weight=None):
-    """Mean over classes of the mean surprise, and of the accuracy, of every target."""
+def naive_validation(log_p, codes, class_weight=None, sample_weight=None):
+    """Mean over classes of the weighted mean surprise, and of the accuracy, of every target."""
+    weight = np.ones(len(codes)) if sample_weight is None else sample_weight.numpy()
     losses, accuracies = [], []
     for t in range(codes.shape[1]):
         of_class = {}
-        for row, code in zip(log_p[:, t].tolist(), codes[:, t].tolist(), strict=True):
+        for row, code, of_row in zip(
+            log_p[:, t].tolist(), codes[:, t].tolist(), weight, strict=True
+        ):
             if code >= 0:
                 right = float(row.index(max(row)) == code)
-                of_class.setdefault(code, []).append((-row[code], right))
+                of_class.setdefault(code, []).append((-row[code], right, of_row))
         weights = {c: 1.0 if class_weight is None else float(class_weight[t, c]) for c in of_class}
         total = sum(weights.values())
         if not total:
@@ -172,7 +177,10 @@ def naive_validation(log_p, codes, class_weight=None):
             accuracies.append(float("nan"))
             continue
         for values, place in ((losses, 0), (accuracies, 1)):
-            means = {c: np.mean([pair[place] for pair in pairs]) for c, pairs in of_class.items()}
+            means = {}
+            for c, rows in of_class.items():
+                values_of_rows, weights_of_rows = [r[place] for r in rows], [r[2] for r in rows]
+                means[c] = np.average(values_of_rows, weights=weights_of_rows)
             values.append(sum(weights[c] * means[c] for c in of_class) / total)
     return torch.tensor(losses).double(), torch.tensor(accuracies).double()
 
@@ -184,16 +192,18 @@ def some_predictions(seed, n_variants=1, n=15, n_targets=3, widest=3):
     return log_p.log_softmax(3), codes
 
 
+@pytest.mark.parametrize("sample_weight", [None, torch.linspace(0.1, 3, 15).double()])
 @pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_validation_equals_its_twin(seed, is_weighted):
+def test_validation_equals_its_twin(seed, is_weighted, sample_weight):
     (log_p,), codes = some_predictions(seed)
     codes[:, 1] = codes[:, 1].where(codes[:, 1] < 2, -1)  # a class that does not occur
     weight = None
     if is_weighted:
         weight = torch.tensor([[1.0, 2, 0], [0.5, 3, 1], [0, 0, 0]])
-    actual = validate_targets(log_p, codes, weight)
-    for values, expected in zip(actual, naive_validation(log_p, codes, weight), strict=True):
+    actual = validate_targets(log_p, codes, weight, sample_weight)
+    twin = naive_validation(log_p, codes, weight, sample_weight)
+    for values, expected in zip(actual, twin, strict=True):
         torch.testing.assert_close(values, expected, equal_nan=True, atol=1e-6, rtol=1e-6)
     assert actual[0][2].isnan() == is_weighted
 
@@ -305,7 +315,7 @@ def trained_alone(estimator, X, y, weight=None):
         losses.append(
             ClassRectificationLoss(
                 np.bincount(y[rows], weight.numpy()[rows], minlength=2),
-                eta=estimator._eta,
+                eta=0.4 if estimator.eta == "auto" else estimator.eta,
                 alpha=0.0 if n_members > n_folds and m < n_folds else estimator.alpha,
                 tau=1.0,
                 rectify="adjusted",
@@ -342,8 +352,12 @@ def trained_alone(estimator, X, y, weight=None):
             with torch.no_grad():
                 log_p = network(X[out])[0].log_softmax(1)
             surprise = -log_p[torch.arange(len(log_p)), labels[out]]
-            present = labels[out].unique()
-            score = float(sum(surprise[labels[out] == c].mean() for c in present) / len(present))
+            of_classes = [
+                (surprise * weight[out])[labels[out] == c].sum()
+                / weight[out][labels[out] == c].sum()
+                for c in labels[out].unique()
+            ]
+            score = float(sum(of_classes) / len(of_classes))
             waits[m] += 1
             if score < best[m]:
                 best[m], epochs[m] = score, epoch + 1
@@ -456,7 +470,7 @@ def test_no_leak_between_members():
         return fold
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sk_crl._ensembling.fold_codes", fixed)
+        patch.setattr("sk_crl._dealing.fold_codes", fixed)
         patch.setattr(_member_net.MembersAtBest, "on_train_end", lambda self, net, **_: None)
         expected = base.fit(X, y).module_.state_dict()
         for m in range(3):
@@ -506,6 +520,56 @@ def test_fewer_rows_than_members(n_members, sizes):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+def test_labels_of_weight_0_are_as_good_as_missing():
+    (log_p,), codes = some_predictions(0)
+    weight = torch.linspace(0.5, 1, codes.numel()).view(codes.shape)
+    weight[::3, 1] = 0
+    absent = codes.masked_fill(weight == 0, -1)
+    actual = validate_targets(log_p, codes, None, weight)
+    for values, expected in zip(actual, validate_targets(log_p, absent, None, weight), strict=True):
+        torch.testing.assert_close(values, expected)
+
+
+def test_a_class_that_a_member_has_not_seen_does_not_stop_it():
+    """Single rows of further classes leave the members' best epochs as they are without them."""
+    X, y = overlapping(120)
+    more = np.arange(6)
+    singles = np.concatenate([X, X[more]]), np.concatenate([y, 2 + more])
+    fold = fold_codes(y[:, None], 3, np.random.default_rng(0))
+    model = CRLClassifier(Small, n_members=3, eta=0, lr=0.02, patience=3, random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sk_crl._dealing.fold_codes", lambda *_: np.append(fold, [0] * len(more)))
+        model.fit(*singles)
+    history = model.net_.history[:, "valid_loss_of_members"]
+    best = np.argmin(history, axis=0)
+    assert (best > 1).all()
+    weight = model.net_.validation_weight
+    assert weight.tolist() == [[1, 1] + [0] * 6, [1] * 8, [1] * 8]
+    # Nor do they decide what counts: nobody that predicts them has seen them.
+    predicted = sum(
+        F.nll_loss(torch.from_numpy(log_p[y == c]), torch.from_numpy(y[y == c]))
+        for log_p in [out_of_fold(model, *singles)[: len(y)]]
+        for c in (0, 1)
+    )
+    assert model.best_validation_score_ == pytest.approx(-float(predicted) / 2, rel=1e-4)
+
+
+def out_of_fold(model, X, y):
+    """Predict log-probabilities of every row by the member that has left it out."""
+    fold = model.net_.folds.fold.numpy()
+    state = model.module_.state_dict()
+    log_p = np.zeros((len(y), len(model.classes_)), dtype=np.float32)
+    for m in range(model.module_.n_members):
+        network = Small(X.shape[1], len(model.classes_))
+        network.load_state_dict(
+            {name: state[f"network/{name.replace('.', '/')}"][m] for name in network.state_dict()}
+        )
+        with torch.no_grad():
+            scores, _ = network(torch.from_numpy(X[fold == m]))
+        log_p[fold == m] = scores.log_softmax(1)
+    return log_p
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced", "exp", {1: 3.0, 2: 0.0}])
 def test_a_class_of_one_row(class_weight):
     X, y = overlapping()
@@ -530,7 +594,7 @@ def test_a_target_with_labels_in_one_fold_only():
     fold = np.arange(40) % 4
     Y[:, 1] = [int(i % 8 == 0) if i % 4 == 0 else None for i in range(40)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sk_crl._ensembling.fold_codes", lambda *_: fold)
+        patch.setattr("sk_crl._dealing.fold_codes", lambda *_: fold)
         model = MultiOutputCRLClassifier(n_members=4, max_epochs=2, random_state=0).fit(X, Y)
     assert np.isfinite(model.validation_scores_).all()
     for probabilities in model.predict_proba(X):

@@ -11,7 +11,10 @@ ROUNDING = 1e-6  # what log-losses that are equal may differ by
 
 
 def choose_variants(
-    log_probabilities: Tensor, codes: Tensor, class_weight: Tensor | None = None
+    log_probabilities: Tensor,
+    codes: Tensor,
+    class_weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
 ) -> Tensor:
     """Choose, for every target, which kinds of members count.
 
@@ -23,6 +26,8 @@ def choose_variants(
         True classes, -1 where the label is missing.
     class_weight : Tensor of shape (n_targets, widest), optional
         How much every class counts; by default all count alike.
+    sample_weight : Tensor of shape (n_samples,), optional
+        How much every sample counts within its class; by default all count alike.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def choose_variants(
     losses = []
     for choice in choices:
         mixed = mix(log_probabilities, choice[:, None])
-        losses.append(validate_targets(mixed, codes, class_weight)[0])
+        losses.append(validate_targets(mixed, codes, class_weight, sample_weight)[0])
     by_choice = torch.stack(losses)
     is_least = by_choice <= by_choice.min(0).values + ROUNDING
     return choices[is_least.int().argmax(0)].T

@@ -110,11 +110,7 @@ class MemberBatches:
         """Prepare labels, those of many batches at a time."""
         n_batches = batches_prepared(self.criterion, size)
         for rows in order.to(self.data.y.device).split(n_batches * size):
-            codes = codes_of_members(self.data, rows)
-            weight = self.data.sample_weight
-            if weight is not None:  # of every member's samples, and hence of all their labels
-                n_targets = codes.shape[1] // self.folds.n_members
-                weight = weight[rows].repeat_interleave(n_targets, 1)
+            codes, weight = labels_of_members(self.data, rows)
             labels = self.criterion.prepare(codes, weight, batch_size=size)
             yield from zip(codes.split(size), labels, strict=True)
 
@@ -135,10 +131,12 @@ class LeftOutBatches:
         self.rows = folds.left_out()
         self.size = max(_PREDICTED // (data.source.n_numbers * folds.n_members), 1)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        samples = samples_of_members(self.data, self.rows, self.size)
-        for X, rows in zip(samples, self.rows.split(self.size), strict=True):
-            yield X, codes_of_members(self.data, rows.to(self.data.y.device))
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from samples_of_members(self.data, self.rows, self.size)
+
+    def labels(self) -> tuple[Tensor, Tensor | None]:
+        """Take the labels of all batches, as `labels_of_members` does."""
+        return labels_of_members(self.data, self.rows.to(self.data.y.device))
 
 
 def samples_of_members(data: CodedData, rows: Tensor, size: int) -> Iterator[Tensor]:
@@ -152,7 +150,13 @@ def samples_of_members(data: CodedData, rows: Tensor, size: int) -> Iterator[Ten
         yield X.unflatten(0, (-1, n_members))
 
 
-def codes_of_members(data: CodedData, rows: Tensor) -> Tensor:
-    """Take the codes in these rows, (n, n_members * n_targets); none for a row of -1."""
+def labels_of_members(data: CodedData, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Take codes and weights of the labels in these rows, both (n, n_members * n_targets).
+
+    There is no label in a row of -1, and no weight where all samples weigh the same.
+    """
     codes = data.y if data.y.ndim == 2 else data.y[:, None]
-    return codes[rows.clamp(min=0)].masked_fill((rows < 0)[..., None], -1).flatten(1)
+    n_targets = codes.shape[1]
+    codes = codes[rows.clamp(min=0)].masked_fill((rows < 0)[..., None], -1).flatten(1)
+    weight = data.sample_weight
+    return codes, None if weight is None else weight[rows].repeat_interleave(n_targets, 1)

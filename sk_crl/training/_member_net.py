@@ -31,6 +31,8 @@ class MemberNet(CRLNet):
         Who trains on what.
     averaging : Averaging
         How members are averaged in prediction.
+    validation_weight : Tensor of shape (n_members * n_targets, widest)
+        How much every class counts for every member: not at all if it has not trained on any.
     monitor : {"valid_loss", "valid_balanced_accuracy"}, default="valid_loss"
         What members are stopped by.
     patience : int, default=10
@@ -75,21 +77,21 @@ class MemberNet(CRLNet):
     @torch.no_grad()
     def _validate_epoch(self, batches: LeftOutBatches) -> None:
         """Record how every member does on what it leaves out, and how all do in the mean."""
-        predicted = [(self.averaging.by_member(self.infer(X)[0]), y) for X, y in batches]
-        log_probabilities = torch.cat([of_batch for of_batch, _ in predicted]).flatten(1, 2)
-        codes = torch.cat([y for _, y in predicted])
+        predicted = [self.averaging.by_member(self.infer(X)[0]) for X in batches]
+        log_probabilities = torch.cat(predicted).flatten(1, 2)
         if log_probabilities.isnan().any():
             raise FloatingPointError(
                 f"A member's scores became infinite or NaN in epoch {len(self.history)}. Lower lr "
                 f"(got {self.lr}), or scale the features, for instance with StandardScaler."
             )
-        weight = self.validation_weight
-        if weight is not None:  # of one member, the same for all
-            weight = weight.repeat(self.folds.n_members, 1)
-        of_members = [
-            scores.view(self.averaging.weight.shape).nanmean(1)
-            for scores in validate_targets(log_probabilities.cpu(), codes.cpu(), weight)
-        ]
+        codes, weight = batches.labels()
+        of_targets = validate_targets(
+            log_probabilities.cpu(),
+            codes.cpu(),
+            self.validation_weight,
+            None if weight is None else weight.cpu(),
+        )
+        of_members = [scores.view(self.averaging.weight.shape).nanmean(1) for scores in of_targets]
         for name, scores, less_is_better in zip(
             ("valid_loss", "valid_balanced_accuracy"), of_members, (True, False), strict=True
         ):
@@ -125,7 +127,7 @@ class MemberNet(CRLNet):
         """
         self.module_.eval()
         batches = LeftOutBatches(data, self.folds)
-        of_rows = torch.cat([self.averaging.by_member(self.infer(X)[0]).cpu() for X, _ in batches])
+        of_rows = torch.cat([self.averaging.by_member(self.infer(X)[0]).cpu() for X in batches])
         n_folds, n_members = self.folds.n_folds, self.folds.n_members
         made = torch.zeros(n_members // n_folds, len(data), *of_rows.shape[2:])
         for member in range(n_members):

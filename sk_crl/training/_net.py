@@ -260,8 +260,10 @@ class CRLNet(NeuralNetClassifier):
                 self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
         y = batches.data.y
         log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
-        weight = self.validation_weight
-        score = validate(log_probabilities.cpu(), (y if y.ndim == 2 else y[:, None]).cpu(), weight)
+        codes, sample_weight = (y if y.ndim == 2 else y[:, None]).cpu(), batches.data.sample_weight
+        if sample_weight is not None:
+            sample_weight = sample_weight.cpu()
+        score = validate(log_probabilities.cpu(), codes, self.validation_weight, sample_weight)
         if not math.isfinite(score.log_loss):
             raise FloatingPointError(
                 f"The validation loss became {score.log_loss} in epoch {len(self.history)}: the "
