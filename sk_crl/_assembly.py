@@ -120,7 +120,7 @@ def _settings(estimator: NetworkClassifier, layout: ColumnLayout) -> dict[str, A
 
 
 def _callbacks(estimator: NetworkClassifier, stopping: list[tuple[str, Callback]]) -> list:
-    """List the callbacks; what stops training comes last, when all others know of the epoch."""
+    """List the callbacks, the user's first."""
     callbacks = deepcopy(list(estimator.callbacks or []))
     if estimator.verbose:
         callbacks.append(("progress", EpochProgress()))

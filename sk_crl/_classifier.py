@@ -130,7 +130,8 @@ class CRLClassifier(Rectifying, OneTarget):
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh.
     callbacks : list of skorch callbacks, optional
-        Each fit uses copies of them.
+        Each fit uses copies of them. One that raises KeyboardInterrupt in `on_epoch_end`, as
+        skorch's early stopping does, ends training with that epoch.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -194,7 +195,7 @@ class CRLClassifier(Rectifying, OneTarget):
     ------
     ValueError
         For parameters outside their range and for data that cannot be learned from. A fit that
-        fails leaves the estimator as it was.
+        fails, or is interrupted by Ctrl-C, leaves the estimator as it was.
     FloatingPointError
         Where the training loss diverges.
 

@@ -137,7 +137,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh.
     callbacks : list of skorch callbacks, optional
-        Each fit uses copies of them.
+        Each fit uses copies of them. One that raises KeyboardInterrupt in `on_epoch_end`, as
+        skorch's early stopping does, ends training with that epoch.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -210,8 +211,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     ------
     ValueError
         For parameters outside their range and for data that cannot be learned from, a target
-        without any label or with a single class among them. A fit that fails leaves the estimator
-        as it was.
+        without any label or with a single class among them. A fit that fails, or is
+        interrupted by Ctrl-C, leaves the estimator as it was.
     FloatingPointError
         Where the training loss diverges.
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl.networks._way_back import with_way_back
 from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
+from sk_crl.training._interruptible import InterruptibleNet
 from sk_crl.training._random import kept_random_state
 from sk_crl.training._sources import make_source
 from sk_crl.training._validation import validate
@@ -30,7 +30,7 @@ def shown_in(epoch: dict[str, Any]) -> list[ClassDistribution] | None:
     return counts and [ClassDistribution(np.array(of_target)) for of_target in counts]
 
 
-class CRLNet(NeuralNetClassifier):
+class CRLNet(InterruptibleNet):
     """A skorch net that trains under a `Criterion`.
 
     It differs from skorch's in its loop alone: batches are views of tensors, losses are summed on
