@@ -100,6 +100,7 @@ def make_member_net(
         batch_size=estimator._size_of_batches(int((folds.fold != 0).sum())),
         max_epochs=estimator._max_epochs,
         device=str(device),
+        use_caching=True,  # to predict anew, callbacks would ask members for what they trained on
         **_settings(estimator, one.layout),
     )
 
