@@ -16,7 +16,7 @@ from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.networks import MLP
 from sk_crl.networks._build import ScoresAndFeatures
-from sk_crl.networks._members import Members
+from sk_crl.networks._members import Members, ScoresAndFeaturesOfMembers
 from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
 from sk_crl.training._folds import Folds
@@ -81,7 +81,8 @@ def make_member_net(
     distributions = [d for member in members for d in member.distributions]
     layout = ColumnLayout(one.layout.n_classes * n_members)
     titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
-    network = ScoresAndFeatures(Members(networks, len(estimator._sample_shape)), layout, titles)
+    together = Members(networks, len(estimator._sample_shape))
+    network = ScoresAndFeaturesOfMembers(together, layout, titles)
     class_weight = estimator._class_weights(members[0].distributions)
     return MemberNet(
         network.to(device),

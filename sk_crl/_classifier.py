@@ -50,7 +50,7 @@ class CRLClassifier(Rectifying, OneTarget):
         Share of a batch that its minority classes hold together at most (Eq. 3), in (0, 1].
     level : {"class", "instance"}, default="class"
         Compare predicted probabilities or features. Features of a network that returns scores
-        alone are the input of its last linear layer.
+        alone are the input of its last linear layer; those in an ensemble must return features.
     comparison : {"relative", "absolute", "distribution"}, default="relative"
         Triplet ranking (Eq. 9), contrastive (Eq. 13) or histogram loss (Eq. 14-16).
     margin : float, optional

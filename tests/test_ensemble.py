@@ -705,6 +705,25 @@ def test_several_targets_with_missing_labels(table, settings):
         assert_array_equal(p, q)
 
 
+class ScoresAlone(nn.Linear):
+    """A network whose features only its own layer knows."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+
+
+def test_features_are_what_members_return(table):
+    settings = {"module": ScoresAlone, "max_epochs": 1}
+    said = r"must return in an ensemble; got scores alone.*Return a tuple.*n_members=1"
+    model = CRLClassifier(n_members=3, **settings).fit(*table)
+    with pytest.raises(ValueError, match=said):
+        model.features(table.X)
+    with pytest.raises(ValueError, match=said):
+        model.set_params(level="instance").fit(*table)
+    alone = model.set_params(n_members=1).fit(*table)
+    assert_allclose(alone.features(table.X), table.X)
+
+
 def test_every_target_chooses_by_itself(table):
     chosen = torch.tensor([[1.0, 0.5], [0.0, 0.5]])
     with pytest.MonkeyPatch.context() as patch:
