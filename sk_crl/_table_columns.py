@@ -264,10 +264,15 @@ def read_table(X: ArrayLike) -> Table:
         as_objects = isinstance(X, list | tuple) and array.dtype.kind == "U"
         X = np.asarray(X, dtype=object) if as_objects else array
     if len(X.shape) != 2:
+        advice = (
+            "Reshape your data: X.reshape(-1, 1) if it has a single column, X.reshape(1, -1) if it "
+            "is a single sample."
+            if X.ndim < 2
+            else "For images, name a network that takes them in module, such as module='resnet32'; "
+            "to make a column of every number of a sample, reshape: X.reshape(len(X), -1)."
+        )
         raise ValueError(
-            f"Expected 2D array, got {X.ndim}D array instead, of shape {X.shape}. Reshape your "
-            "data: X.reshape(-1, 1) if it has a single column, X.reshape(1, -1) if it is a single "
-            "sample."
+            f"Expected 2D array, got {X.ndim}D array instead, of shape {X.shape}. {advice}"
         )
     if not X.shape[1]:
         raise ValueError(

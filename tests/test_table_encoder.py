@@ -393,7 +393,7 @@ def test_counts_are_whole_numbers(name):
 BAD = {
     "sparse": (scipy.sparse.csr_array(np.eye(3)), TypeError, "Sparse data was passed"),
     "one_dimension": (np.zeros(3), ValueError, "Expected 2D array, got 1D.*Reshape your data"),
-    "images": (np.zeros((3, 2, 8, 8)), ValueError, "Expected 2D array, got 4D"),
+    "images": (np.zeros((3, 2, 8, 8)), ValueError, "Expected 2D array, got 4D.*images.*in module"),
     "no_rows": (np.zeros((0, 2)), ValueError, r"0 sample\(s\) \(shape=\(0, 2\)\) while a minimum"),
     "no_columns": (np.zeros((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\) while a min"),
     "lazy": (pl.LazyFrame({"a": [1]}), ValueError, "LazyFrame, without rows yet"),
