@@ -84,7 +84,8 @@ class CRLClassifier(Rectifying, OneTarget):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
-        default those of data frames whose type is one of categories, strings or booleans.
+        default those of data frames whose type is one of categories, strings or booleans. A
+        category of a single training row counts as unknown.
     logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those

@@ -666,6 +666,14 @@ def test_tables_as_they_come(table):
         ensemble(n_members=1).fit(X, table.y)
 
 
+@pytest.mark.parametrize("settings", [{"n_members": 3}, {"n_members": 1, "module": "table"}])
+def test_numbers_kept_as_text_are_warned_of_in_fit(table, settings):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": table.X[:, 0], "b": table.X[:, 1].astype(str)})
+    with pytest.warns(UserWarning, match="Most values of column 'b' of X"):
+        ensemble(**settings).fit(X, table.y)
+
+
 # Several targets.
 
 
