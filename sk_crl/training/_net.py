@@ -243,8 +243,9 @@ class CRLNet(InterruptibleNet):
         else:
             return
         raise FloatingPointError(
-            f"The {what} in epoch {len(self.history)}. Lower lr (got {self.lr}), or scale the "
-            "features, for instance with StandardScaler. Samples of a data set may hold NaN."
+            f"The {what} in epoch {len(self.history)}. {self.criterion_.advice}Lower lr (got "
+            f"{self.lr}), or scale the features, for instance with StandardScaler. Samples of a "
+            "data set may hold NaN."
         )
 
     @torch.no_grad()
