@@ -574,6 +574,8 @@ def test_a_named_loss_that_diverges_is_not_to_blame(table):
         ({"loss": "ldam", "loss__max_margin": -1}, ValueError, "loss__max_margin must be"),
         ({"loss": "ldam", "loss__scale": 0}, ValueError, "loss__scale must be"),
         ({"loss": "ldam", "loss__deferred": 1.1}, ValueError, "loss__deferred must be"),
+        ({"loss": "ldam", "loss__class_counts": [[1, 1, 1]]}, ValueError, "_counts cannot be set"),
+        ({"loss": Hearing, "loss__class_counts": [[1, 1, 1]]}, ValueError, "_counts cannot be set"),
         ({"logit_adjustment": "loss"}, ValueError, "logit_adjustment must be one of None, 'pre"),
     ],
     ids=steady,
