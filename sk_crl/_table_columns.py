@@ -6,6 +6,7 @@ Data frames are those of pandas and polars, neither of which is imported for it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -229,6 +230,38 @@ def is_table(X: Any) -> bool:
         return False
 
 
+def checked_names(X: Any, name: str = "X") -> list[Hashable] | None:
+    """List the names of a data frame's columns, of which no two may be the same.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given.
+    name : str, default="X"
+        What messages call it.
+
+    Returns
+    -------
+    list or None
+        None for what is no data frame.
+
+    Raises
+    ------
+    ValueError
+        For a lazy data frame, and where columns share a name.
+    """
+    if not is_frame(X, name):
+        return None
+    names = list(X.columns)
+    shared = [column for column, count in Counter(names).items() if count > 1]
+    if shared:
+        raise ValueError(
+            f"{name} must have a name of its own for every column; got more than one column "
+            f"{', '.join(map(repr, shared))}. Rename or drop the others."
+        )
+    return names
+
+
 def read_table(X: ArrayLike) -> Table:
     """Read a table.
 
@@ -246,19 +279,18 @@ def read_table(X: ArrayLike) -> Table:
     TypeError
         For sparse arrays.
     ValueError
-        For what has no two dimensions or no column, complex numbers, and a lazy data frame.
+        For what has no two dimensions or no column, complex numbers, a lazy data frame, and columns
+        that share a name.
     """
-    names = None
-    if is_frame(X, "X"):
-        names = list(X.columns)
-    elif sparse.issparse(X):
+    names = checked_names(X)
+    if sparse.issparse(X):
         raise TypeError(
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
     elif isinstance(X, np.ma.MaskedArray):
         X = np.where(np.ma.getmaskarray(X), None, X.data)
-    else:
+    elif names is None:
         array = np.asarray(X)
         # Beside strings in a list NumPy would make strings of numbers and None.
         as_objects = isinstance(X, list | tuple) and array.dtype.kind == "U"

@@ -399,6 +399,9 @@ BAD = {
     "no_rows": (np.zeros((0, 2)), ValueError, r"0 sample\(s\) \(shape=\(0, 2\)\) while a minimum"),
     "no_columns": (np.zeros((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\) while a min"),
     "lazy": (pl.LazyFrame({"a": [1]}), ValueError, "LazyFrame, without rows yet"),
+    "shared_names": (
+        pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "more than one column 'a'"
+    ),
     "infinity": ([[0.0, 1], [1, inf]], ValueError, "Input X contains infinity.*: column 1"),
     "too_large": ([[10**400]], ValueError, "int too large to convert to float: column 0"),
     "infinity_named": (
