@@ -16,7 +16,7 @@ from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
 from sk_crl.networks import MLP
 from sk_crl.networks._build import ScoresAndFeatures
-from sk_crl.networks._members import Members
+from sk_crl.networks._members import Members, ScoresAndFeaturesOfMembers
 from sk_crl.networks._way_back import knows_way_back
 from sk_crl.training import MONITORS
 from sk_crl.training._folds import Folds
@@ -81,7 +81,8 @@ def make_member_net(
     distributions = [d for member in members for d in member.distributions]
     layout = ColumnLayout(one.layout.n_classes * n_members)
     titles = [f"{title}, member {m}" for m in range(n_members) for title in one.titles]
-    network = ScoresAndFeatures(Members(networks, len(estimator._sample_shape)), layout, titles)
+    together = Members(networks, len(estimator._sample_shape))
+    network = ScoresAndFeaturesOfMembers(together, layout, titles)
     class_weight = estimator._class_weights(members[0].distributions)
     named_weight = _validation_weight(estimator, class_weight, one.layout)
     # A class that a member has not seen only gets worse with training, and would stop it at once.
@@ -105,6 +106,7 @@ def make_member_net(
         batch_size=estimator._size_of_batches(int((folds.fold != 0).sum())),
         max_epochs=estimator._max_epochs,
         device=str(device),
+        use_caching=True,  # to predict anew, callbacks would ask members for what they trained on
         **_settings(estimator, one.layout),
     )
 
@@ -125,7 +127,7 @@ def _settings(estimator: NetworkClassifier, layout: ColumnLayout) -> dict[str, A
 
 
 def _callbacks(estimator: NetworkClassifier, stopping: list[tuple[str, Callback]]) -> list:
-    """List the callbacks; what stops training comes last, when all others know of the epoch."""
+    """List the callbacks, the user's first."""
     callbacks = deepcopy(list(estimator.callbacks or []))
     if estimator.verbose:
         callbacks.append(("progress", EpochProgress()))

@@ -326,19 +326,14 @@ class NetworkClassifier(NetworkPredictor):
 
     def _publish_training(self, net: CRLNet, n_before: int, has_validation: bool) -> None:
         """Set the fitted attributes that describe the training."""
-        losses = [epoch["train_loss"] for epoch in net.history if "train_loss" in epoch]
-        name, less_is_better = MONITORS[self.monitor]
-        scores = [epoch[name] for epoch in net.history[n_before:] if name in epoch]
-        # skorch takes an interrupt for a wish to stop here, with what there is.
-        n_trained = sum("train_loss" in epoch for epoch in net.history[n_before:])
-        if not n_trained or (has_validation and not scores):
-            raise KeyboardInterrupt("Interrupted before the first epoch was over.")
         self.net_ = net
-        self.loss_curve_ = losses
-        self.n_iter_ = len(losses)
+        self.loss_curve_ = net.history[:, "train_loss"]
+        self.n_iter_ = len(self.loss_curve_)
         for stale in ("validation_scores_", "best_validation_score_"):
             vars(self).pop(stale, None)
         if has_validation:
+            name, less_is_better = MONITORS[self.monitor]
+            scores = net.history[n_before:, name]
             self.validation_scores_ = [-score if less_is_better else score for score in scores]
             self.best_validation_score_ = max(self.validation_scores_)
 

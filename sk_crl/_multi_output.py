@@ -57,7 +57,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         Share of a batch that its minority classes hold together at most (Eq. 3), in (0, 1].
     level : {"class", "instance"}, default="class"
         Compare predicted probabilities or features. Features of a network that returns scores
-        alone are the input of its last linear layer.
+        alone are the input of its last linear layer; those in an ensemble must return features.
     comparison : {"relative", "absolute", "distribution"}, default="relative"
         Triplet ranking (Eq. 9), contrastive (Eq. 13) or histogram loss (Eq. 14-16).
     margin : float, optional
@@ -91,7 +91,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
-        default those of data frames whose type is one of categories, strings or booleans.
+        default those of data frames whose type is one of categories, strings or booleans. A
+        category of a single training row counts as unknown.
     logit_adjustment : {"auto", "predict", "loss", None}, default="auto"
         Where the training prior is corrected for: when scores decide, in the cross-entropy, or
         nowhere. With either correction, ``tau=1`` and no class weights probabilities are those
@@ -138,7 +139,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh.
     callbacks : list of skorch callbacks, optional
-        Each fit uses copies of them.
+        Each fit uses copies of them. One that raises KeyboardInterrupt in `on_epoch_end`, as
+        skorch's early stopping does, ends training with that epoch.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -211,8 +213,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     ------
     ValueError
         For parameters outside their range and for data that cannot be learned from, a target
-        without any label or with a single class among them. A fit that fails leaves the estimator
-        as it was.
+        without any label or with a single class among them. A fit that fails, or is
+        interrupted by Ctrl-C, leaves the estimator as it was.
     FloatingPointError
         Where the training loss diverges.
 

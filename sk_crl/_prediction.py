@@ -61,8 +61,8 @@ class NetworkPredictor(NetworkEstimator):
     def features(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
         """Compute the features that the network makes its scores of.
 
-        They are what the module returns beside its scores, or else the input of its last linear
-        layer.
+        They are what the module returns beside its scores, or else, in a single network, the input
+        of its last linear layer.
 
         Parameters
         ----------
@@ -78,7 +78,8 @@ class NetworkPredictor(NetworkEstimator):
         Raises
         ------
         ValueError
-            Where the module returns scores alone, and they come from no linear layer.
+            Where the module returns scores alone, and they come from no linear layer or from an
+            ensemble.
         """
         data = self._unlabelled(X)
         return self.net_.features(data).numpy()

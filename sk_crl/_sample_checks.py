@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset
 
 from sk_crl._checks import check_finite
+from sk_crl._table_columns import checked_names
 from sk_crl.training._sources import first_sample
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def validate_samples(
     Raises
     ------
     ValueError
-        For samples that are none, of another shape, or not finite.
+        For samples that are none, of another shape, or not finite, and for columns of a data frame
+        that share a name.
     TypeError
         For a data set without a length or an index.
     """
+    checked_names(X, name)  # scikit-learn refuses shared names, too, but says not where
     is_dataset = isinstance(X, Dataset)
     values = _checked_dataset(estimator, X, reset) if is_dataset else _checked(estimator, X, reset)
     if is_dataset:

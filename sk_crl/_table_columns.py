@@ -6,6 +6,7 @@ Data frames are those of pandas and polars, neither of which is imported for it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -229,6 +230,38 @@ def is_table(X: Any) -> bool:
         return False
 
 
+def checked_names(X: Any, name: str = "X") -> list[Hashable] | None:
+    """List the names of a data frame's columns, of which no two may be the same.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given.
+    name : str, default="X"
+        What messages call it.
+
+    Returns
+    -------
+    list or None
+        None for what is no data frame.
+
+    Raises
+    ------
+    ValueError
+        For a lazy data frame, and where columns share a name.
+    """
+    if not is_frame(X, name):
+        return None
+    names = list(X.columns)
+    shared = [column for column, count in Counter(names).items() if count > 1]
+    if shared:
+        raise ValueError(
+            f"{name} must have a name of its own for every column; got more than one column "
+            f"{', '.join(map(repr, shared))}. Rename or drop the others."
+        )
+    return names
+
+
 def read_table(X: ArrayLike) -> Table:
     """Read a table.
 
@@ -246,28 +279,32 @@ def read_table(X: ArrayLike) -> Table:
     TypeError
         For sparse arrays.
     ValueError
-        For what has no two dimensions or no column, complex numbers, and a lazy data frame.
+        For what has no two dimensions or no column, complex numbers, a lazy data frame, and columns
+        that share a name.
     """
-    names = None
-    if is_frame(X, "X"):
-        names = list(X.columns)
-    elif sparse.issparse(X):
+    names = checked_names(X)
+    if sparse.issparse(X):
         raise TypeError(
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
     elif isinstance(X, np.ma.MaskedArray):
         X = np.where(np.ma.getmaskarray(X), None, X.data)
-    else:
+    elif names is None:
         array = np.asarray(X)
         # Beside strings in a list NumPy would make strings of numbers and None.
         as_objects = isinstance(X, list | tuple) and array.dtype.kind == "U"
         X = np.asarray(X, dtype=object) if as_objects else array
     if len(X.shape) != 2:
+        advice = (
+            "Reshape your data: X.reshape(-1, 1) if it has a single column, X.reshape(1, -1) if it "
+            "is a single sample."
+            if X.ndim < 2
+            else "For images, name a network that takes them in module, such as module='resnet32'; "
+            "to make a column of every number of a sample, reshape: X.reshape(len(X), -1)."
+        )
         raise ValueError(
-            f"Expected 2D array, got {X.ndim}D array instead, of shape {X.shape}. Reshape your "
-            "data: X.reshape(-1, 1) if it has a single column, X.reshape(1, -1) if it is a single "
-            "sample."
+            f"Expected 2D array, got {X.ndim}D array instead, of shape {X.shape}. {advice}"
         )
     if not X.shape[1]:
         raise ValueError(

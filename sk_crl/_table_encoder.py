@@ -15,7 +15,7 @@ from sk_crl._table_columns import Levels, Table, find_categorical, read_table
 
 CLIP = 3.0  # what no scaled value exceeds
 FAR = 1e9  # at which float64 cannot tell a clipped value from the bound; its square is finite
-FEW = 10  # fewer values may well be unknown categories alone
+FEW = 10  # fewer values may well be rare or unknown categories alone
 ROWS_AT_ONCE = 2**14  # so that float64 copies stay small beside the table
 
 
@@ -122,6 +122,11 @@ class TableEncoder:
         TypeError, ValueError
             For what is no table, for columns that hold neither numbers nor categories, and for
             infinity; the message names the column.
+
+        Warns
+        -----
+        UserWarning
+            Of categorical columns where most values stand in a single row, and have no code.
         """
         check_integer("min_frequency", self.min_frequency, 1)
         check_integer("max_categories", self.max_categories, 1)
@@ -131,7 +136,20 @@ class TableEncoder:
         scaled, coded = np.flatnonzero(~is_categorical), np.flatnonzero(is_categorical)
         learned = [_learn_scale(table.numbers([place])[:, 0]) for place in scaled]
         centers, widths, has_gaps = np.array(learned, dtype=np.float64).reshape(-1, 3).T
-        categories = [self._learn_codes(table, place) for place in coded]
+        categories, lost = [], []
+        for place in coded:
+            rows = _count(table, place)
+            categories.append(self._learn_codes(table, place, rows))
+            if _are_mostly_lost(rows, categories[-1]):
+                lost.append(table.title(place))
+        if lost:
+            warnings.warn(
+                f"Most values of {', '.join(lost)} of X stand in one training row alone, and count "
+                "as unknown. If these are numbers kept as text, make numbers of them; drop columns "
+                "of identifiers, and merge categories that are rare.",
+                UserWarning,
+                stacklevel=2,
+            )
 
         self._names = table.names
         self.n_features_in_ = table.n_columns
@@ -224,15 +242,8 @@ class TableEncoder:
             names[column] = f"missingindicator_{names[column]}"
         return np.array(names, dtype=object)
 
-    def _learn_codes(self, table: Table, place: int) -> dict[Any, int]:
-        """Give the categories of a column their codes."""
-        labels, codes = table.levels(place)
-        counts = np.bincount(codes % len(labels), minlength=len(labels)).tolist()
-        rows = {
-            label: count
-            for label, count in zip(labels, counts, strict=True)
-            if not is_missing_value(label)
-        }
+    def _learn_codes(self, table: Table, place: int, rows: dict[Any, int]) -> dict[Any, int]:
+        """Give the categories of a column their codes, by how many rows have each."""
         frequent = [label for label, count in rows.items() if count >= self.min_frequency]
         try:
             frequent.sort(key=_rank)
@@ -243,6 +254,20 @@ class TableEncoder:
             ) from error
         kept = sorted(frequent, key=rows.__getitem__, reverse=True)[: self.max_categories - 1]
         return {label: code for code, label in enumerate(sorted(kept, key=_rank), start=1)}
+
+
+def _count(table: Table, place: int) -> dict[Any, int]:
+    """Count the rows of every value of a column, but for those that are missing."""
+    labels, codes = table.levels(place)
+    counts = np.bincount(codes % len(labels), minlength=len(labels)).tolist()
+    pairs = zip(labels, counts, strict=True)
+    return {label: count for label, count in pairs if not is_missing_value(label)}
+
+
+def _are_mostly_lost(rows: dict[Any, int], codes: dict[Any, int]) -> bool:
+    """Whether most rows have a value of their own that has no code."""
+    n_lost = sum(count == 1 and label not in codes for label, count in rows.items())
+    return n_lost >= FEW and 2 * n_lost > sum(rows.values())
 
 
 def _learn_scale(column: NDArray[np.float64]) -> tuple[float, float, bool]:

@@ -351,6 +351,26 @@ def test_missing_values_are_located_by_name(table, fast, library):
         unfitted.fit(missing, table.y)
 
 
+def test_columns_that_share_a_name_are_named(table, either):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(table.X, columns=list("abcd"))
+    twice = pandas.DataFrame(table.X, columns=["a", "b", "a", "b"])
+    model = either().fit(frame, table.y)
+    said = r"X must have a name of its own.*more than one column 'a', 'b'\. Rename or drop"
+    with rejected(model, frame, ValueError, said):
+        model.fit(twice, table.y)
+    with rejected(model, frame, ValueError, said):
+        model.predict(twice)
+
+
+def test_columns_of_validation_data_that_share_a_name_are_named(table, fast):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(table.X, columns=list("abcd"))
+    twice = pandas.DataFrame(table.X, columns=list("abca"))
+    with pytest.raises(ValueError, match=r"X_val must have a name of its own.*column 'a'"):
+        fast().fit(frame, table.y, X_val=twice, y_val=table.y)
+
+
 def test_the_names_are_those_of_the_new_frame(table, fast):
     pandas = pytest.importorskip("pandas")
     model = fast().fit(pandas.DataFrame(table.X, columns=list("abcd")), table.y)

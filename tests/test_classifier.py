@@ -3,6 +3,7 @@
 import inspect
 import io
 import pickle
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -1201,32 +1202,90 @@ def test_checkpoints_of_skorch(table, fast, tmp_path, monitor):
     )
 
 
-class Interrupt(Callback):
-    """What happens when the user presses Ctrl-C within an epoch."""
+class CtrlC(Callback):
+    """Interrupts as the user's Ctrl-C does, at one place of one epoch."""
 
-    def __init__(self, epoch):
+    def __init__(self, at, epoch):
+        self.at = at
         self.epoch = epoch
 
+    def _interrupt_at(self, place, net):
+        if (place, len(net.history)) == (self.at, self.epoch):
+            signal.raise_signal(signal.SIGINT)
+
     def on_batch_end(self, net, training, **kwargs):
-        if training and len(net.history) == self.epoch:
-            raise KeyboardInterrupt
+        self._interrupt_at("train" if training else "valid", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._interrupt_at("epoch", net)
 
 
-def test_interrupted_training_keeps_whole_epochs(table, fast):
-    """skorch ends training on Ctrl-C and keeps what was learned."""
-    model = fast(callbacks=[Interrupt(3)], max_epochs=10)
-    model.fit(*table, X_val=table.X, y_val=table.y)
-    assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_scores_) == 2
-    assert np.isfinite(model.predict_proba(table.X)).all()
-    assert model.set_params(callbacks=None).partial_fit(*table).n_iter_ == 3
-
-
-def test_interrupted_first_epoch_is_no_fit(table, fast):
-    model = fast(callbacks=[Interrupt(1)])
+@pytest.mark.parametrize("at", ["train", "epoch"])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_fit_is_none(table, either, at, epoch):
+    """skorch ends training on Ctrl-C, says nothing, and takes what there is for the result."""
+    model = either(callbacks=[CtrlC(at, epoch)], max_epochs=10)
     before = dict(vars(model))
     with pytest.raises(KeyboardInterrupt):
         model.fit(*table)
     assert vars(model) == before
+
+
+def test_a_fit_interrupted_in_validation_is_none(table, fast):
+    model = fast(callbacks=[CtrlC("valid", 2)], max_epochs=10)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*table, X_val=table.X, y_val=table.y)
+    assert not hasattr(model, "net_")
+
+
+def test_interrupted_going_on_is_undone(table, fast):
+    model = fast().fit(*table)
+    model.set_params(callbacks=[CtrlC("epoch", 4)])
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(*table)
+    assert model.n_iter_ == 3
+    assert model.set_params(callbacks=None).partial_fit(*table).n_iter_ == 4
+
+
+def test_cross_validation_ends_where_a_fit_is_interrupted(table, either):
+    with pytest.raises(KeyboardInterrupt):
+        cross_val_score(either(callbacks=[CtrlC("train", 2)]), *table, cv=2)
+
+
+class Ended(Callback):
+    """Fails to end what has never begun."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+
+    def on_train_end(self, net, **kwargs):
+        raise IndexError("no epoch")
+
+
+def test_an_interrupt_is_told_before_what_it_leads_to(table, fast):
+    with pytest.raises(KeyboardInterrupt):
+        fast(callbacks=[Ended()]).fit(*table)
+
+
+class StopInEpoch(Callback):
+    """Stops as callbacks of skorch do."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            self._stop()
+
+    def _stop(self):
+        raise KeyboardInterrupt
+
+
+def test_a_callback_ends_training_with_its_epoch(table, either):
+    model = either(callbacks=[StopInEpoch(2)], max_epochs=10).fit(*table)
+    assert model.n_iter_ == len(model.loss_curve_) == 2
+    shorter = either(max_epochs=2).fit(*table)
+    assert_array_equal(model.predict_proba(table.X), shorter.predict_proba(table.X))
 
 
 # ------------------------------------------------------------------------------------- modules

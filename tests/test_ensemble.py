@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
-from skorch.callbacks import Callback
+from skorch.callbacks import BatchScoring, Callback, EpochScoring
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -25,6 +25,8 @@ from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 from sk_crl._ensembling import MEMBERS
 from sk_crl.networks import MLP, TableNetwork
 from sk_crl.networks._members import Members
+from sk_crl.training._data import CodedData
+from sk_crl.training._sources import make_source
 
 SMALL = {"module__hidden_units": (8,), "max_epochs": 3, "random_state": 0, "device": "cpu"}
 
@@ -469,10 +471,58 @@ def test_callbacks_hear_of_every_epoch_and_batch(table):
     assert not hasattr(notes, "heard")  # a copy of it was used
     (heard,) = [c.heard for _, c in model.net_.callbacks_ if isinstance(c, Notes)]
     assert 1 < model.n_iter_ < 60
-    epoch = [((40, 3, 4), (40, 3), True), ((40, 3, 4), (40, 3), True), "epoch"]
+    trained = ((3 * 40, 4), (3 * 40,), True)
+    validated = ((120, 4), (120,), False)
+    epoch = [trained, trained, validated, "epoch"]
     assert heard == epoch * model.n_iter_
     without = ensemble(**settings).fit(*table)
     assert_array_equal(without.predict_proba(table.X), model.predict_proba(table.X))
+
+
+def left_out_score(model, X, y):
+    """Accuracy of what members predict of the samples that they have left out."""
+    codes = torch.from_numpy(np.asarray(y).reshape(len(X), -1))
+    data = CodedData(make_source(X, torch.device("cpu")), torch.arange(len(X)), codes)
+    predicted = model.net_.left_out_log_probabilities(data)[0].argmax(2)
+    return (predicted == codes).double().mean().item()
+
+
+@pytest.mark.parametrize("use_caching", [True, False])
+@pytest.mark.parametrize("scoring", [EpochScoring, BatchScoring])
+def test_validation_scores_are_of_what_members_leave_out(table, scoring, use_caching):
+    X, y = table.X[:119], table.y[:119]  # folds of different sizes
+    callback = scoring("accuracy", lower_is_better=False, name="own", use_caching=use_caching)
+    settings = {"n_members": 3, "alpha": 0.2, "module": MLP, "max_epochs": 1}
+    model = ensemble(callbacks=[callback], **settings).fit(X, y)
+    (score,) = model.net_.history[:, "own"]
+    assert score == pytest.approx(left_out_score(model, X, y))
+    assert score != pytest.approx(model.score(X, y))
+
+
+def test_validation_scores_of_several_targets(table):
+    y = np.column_stack([table.y, table.y > 0])
+    callback = EpochScoring(
+        lambda net, X, y: (net.predict(X) == y).mean(), lower_is_better=False, name="own"
+    )
+    model = MultiOutputCRLClassifier(
+        MLP, n_members=3, alpha=0.2, max_epochs=1, callbacks=[callback], random_state=0
+    )
+    (score,) = model.fit(table.X, y).net_.history[:, "own"]
+    assert score == pytest.approx(left_out_score(model, table.X, y))
+
+
+def test_training_scores_are_of_what_members_train_on(table):
+    settings = {"lower_is_better": False, "on_train": True}
+    callbacks = [
+        EpochScoring("accuracy", name="of_epoch", **settings),
+        BatchScoring("accuracy", name="of_batches", **settings),
+        EpochScoring(lambda net, X, y: len(y), name="n", **settings),
+    ]
+    model = ensemble(n_members=3, alpha=0.2, max_epochs=20, lr=0.02, callbacks=callbacks)
+    history = model.fit(table.X[:119], table.y[:119]).net_.history
+    assert set(history[:, "n"]) == {2 * 119}  # by two members each
+    assert history[-1, "of_epoch"] == pytest.approx(history[-1, "of_batches"])
+    assert 0.9 < history[-1, "of_epoch"] <= 1
 
 
 def test_a_bar_shows_every_epoch(table, capsys):
@@ -666,6 +716,14 @@ def test_tables_as_they_come(table):
         ensemble(n_members=1).fit(X, table.y)
 
 
+@pytest.mark.parametrize("settings", [{"n_members": 3}, {"n_members": 1, "module": "table"}])
+def test_numbers_kept_as_text_are_warned_of_in_fit(table, settings):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": table.X[:, 0], "b": table.X[:, 1].astype(str)})
+    with pytest.warns(UserWarning, match="Most values of column 'b' of X"):
+        ensemble(**settings).fit(X, table.y)
+
+
 # Several targets.
 
 
@@ -703,6 +761,25 @@ def test_several_targets_with_missing_labels(table, settings):
     again = clone(model).fit(table.X, Y)
     for p, q in zip(probabilities, again.predict_proba(table.X), strict=True):
         assert_array_equal(p, q)
+
+
+class ScoresAlone(nn.Linear):
+    """A network whose features only its own layer knows."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+
+
+def test_features_are_what_members_return(table):
+    settings = {"module": ScoresAlone, "max_epochs": 1}
+    said = r"must return in an ensemble; got scores alone.*Return a tuple.*n_members=1"
+    model = CRLClassifier(n_members=3, **settings).fit(*table)
+    with pytest.raises(ValueError, match=said):
+        model.features(table.X)
+    with pytest.raises(ValueError, match=said):
+        model.set_params(level="instance").fit(*table)
+    alone = model.set_params(n_members=1).fit(*table)
+    assert_allclose(alone.features(table.X), table.X)
 
 
 def test_every_target_chooses_by_itself(table):

@@ -31,8 +31,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from skorch.callbacks import Callback
 
-from sk_crl import MultiOutputCRLClassifier, balanced_accuracy
+from sk_crl import CRLClassifier, MultiOutputCRLClassifier, balanced_accuracy
 from sk_crl.evaluation import by_class, by_target, compare
 from sk_crl.evaluation._data import DataSet
 from sk_crl.evaluation._memory import watch_memory
@@ -433,6 +434,25 @@ quietly(named, data(), path={str(path)!r}, sensitivities=True)
     assert_same(resumed, quietly(named, data(), sensitivities=True))
     again = quietly(named, data(), path=path, sensitivities=True)
     pd.testing.assert_frame_equal(again, resumed)  # times and memory too
+
+
+class Interrupts(Callback):
+    """Stands for the user's Ctrl-C in the second epoch."""
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_fit_is_not_recorded(tmp_path):
+    path = tmp_path / "fits.jsonl"
+    method = CRLClassifier(n_members=1, max_epochs=3, callbacks=[Interrupts()])
+    named = {"bayes": GaussianNB(), "interrupted": method}
+    with pytest.raises(KeyboardInterrupt):
+        quietly(named, {"iris": data()["iris"]}, path=path)
+    lines = path.read_text().splitlines()
+    assert len(lines) > 1
+    assert not any("interrupted" in line for line in lines[1:])
 
 
 def test_finished_fits_are_not_done_again_and_new_ones_are(tmp_path):

@@ -88,9 +88,7 @@ def test_every_member_sees_each_of_its_rows_once_an_epoch(folds, batch_size, see
 def test_every_row_is_left_out_by_one_member_of_every_kind(folds, seed):
     data = coded(len(folds.fold), seed=seed)
     left = [[] for _ in range(folds.n_members)]
-    batches = LeftOutBatches(data, folds)
-    all_codes, _ = batches.labels()
-    for X, codes in zip(batches, all_codes.split(batches.size), strict=True):
+    for X, codes in LeftOutBatches(data, folds):
         codes = codes.view(len(X), folds.n_members, 2)
         for m in range(folds.n_members):
             is_row = codes[:, m, 0] >= 0

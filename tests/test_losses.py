@@ -522,6 +522,33 @@ class NoTensor(nn.Module):
         return 1.5
 
 
+class NaN(nn.Module):
+    def forward(self, scores, codes, weight):
+        return scores.sum() * torch.nan
+
+
+class Steep(nn.Module):
+    """Its value is finite, 0, and its gradient is not."""
+
+    def forward(self, scores, codes, weight):
+        return (scores.sum() * 0).sqrt()
+
+
+@pytest.mark.parametrize(
+    ("loss", "what"), [(NaN, "training loss became nan"), (Steep, "weights became infinite or NaN")]
+)
+def test_a_loss_of_ones_own_that_diverges_is_named(table, loss, what):
+    expected = f"{what} in epoch 1. Check that your loss, {loss.__name__}, is finite .* Lower lr"
+    with pytest.raises(FloatingPointError, match=expected):
+        fast(loss, batch_size=120).fit(*table)
+
+
+def test_a_named_loss_that_diverges_is_not_to_blame(table):
+    with pytest.raises(FloatingPointError, match=r"in epoch 1\. Lower lr") as raised:
+        fast("focal", lr=1e38, optimizer="sgd").fit(*table)
+    assert "your loss" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
@@ -547,6 +574,8 @@ class NoTensor(nn.Module):
         ({"loss": "ldam", "loss__max_margin": -1}, ValueError, "loss__max_margin must be"),
         ({"loss": "ldam", "loss__scale": 0}, ValueError, "loss__scale must be"),
         ({"loss": "ldam", "loss__deferred": 1.1}, ValueError, "loss__deferred must be"),
+        ({"loss": "ldam", "loss__class_counts": [[1, 1, 1]]}, ValueError, "_counts cannot be set"),
+        ({"loss": Hearing, "loss__class_counts": [[1, 1, 1]]}, ValueError, "_counts cannot be set"),
         ({"logit_adjustment": "loss"}, ValueError, "logit_adjustment must be one of None, 'pre"),
     ],
     ids=steady,

@@ -288,10 +288,12 @@ def test_codes_of_categories(train, values, min_frequency, max_categories):
 
 def test_identifiers_are_all_unknown():
     X = pd.DataFrame({"name": [f"person {i}" for i in range(5000)]})
-    encoder = TableEncoder().fit(X)
+    with pytest.warns(UserWarning, match="Most values of column 'name' of X stand in one"):
+        encoder = TableEncoder().fit(X)
     assert encoder.cardinalities_ == (1,)
     assert not encoder.transform(X).any()
-    each = TableEncoder(min_frequency=1).fit(X)
+    with pytest.warns(UserWarning, match="Most values of column 'name'"):  # 999 have a code
+        each = TableEncoder(min_frequency=1).fit(X)
     assert each.cardinalities_ == (1000,)
     assert set(each.transform(X)[:, 0]) == set(range(1000))
 
@@ -393,10 +395,13 @@ def test_counts_are_whole_numbers(name):
 BAD = {
     "sparse": (scipy.sparse.csr_array(np.eye(3)), TypeError, "Sparse data was passed"),
     "one_dimension": (np.zeros(3), ValueError, "Expected 2D array, got 1D.*Reshape your data"),
-    "images": (np.zeros((3, 2, 8, 8)), ValueError, "Expected 2D array, got 4D"),
+    "images": (np.zeros((3, 2, 8, 8)), ValueError, "Expected 2D array, got 4D.*images.*in module"),
     "no_rows": (np.zeros((0, 2)), ValueError, r"0 sample\(s\) \(shape=\(0, 2\)\) while a minimum"),
     "no_columns": (np.zeros((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\) while a min"),
     "lazy": (pl.LazyFrame({"a": [1]}), ValueError, "LazyFrame, without rows yet"),
+    "shared_names": (
+        pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "more than one column 'a'"
+    ),
     "infinity": ([[0.0, 1], [1, inf]], ValueError, "Input X contains infinity.*: column 1"),
     "too_large": ([[10**400]], ValueError, "int too large to convert to float: column 0"),
     "infinity_named": (
@@ -538,6 +543,43 @@ def test_real_tables(data_folder):
         )  # fmt: skip
         named = TableEncoder().fit(frame[::2])
         assert sorted(named.cardinalities_) == sorted(encoder.cardinalities_)
+
+
+def test_columns_that_teach_nothing_are_warned_of():
+    X = pd.DataFrame(
+        {
+            "amount": [str(number / 7) for number in range(40)],
+            "kind": [*"xy"] * 20,
+            "code": [f"c{number}" for number in range(30)] + 5 * [None] + ["c"] * 5,
+        }
+    )
+    expected = (
+        "Most values of column 'amount', column 'code' of X .* count as unknown.*numbers kept as "
+        "text, make numbers of them; drop columns of identifiers"
+    )
+    with pytest.warns(UserWarning, match=expected):
+        TableEncoder().fit(X)
+    with pytest.warns(UserWarning, match="Most values of column 0 of X"):
+        TableEncoder([0]).fit(np.arange(10)[:, None])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        [*"abcdefghi"],
+        [*"abcdefghij", *"xy" * 5],
+        [*"abcdefghij" * 2],
+        [None] * 20,
+    ],
+    ids=["few", "half", "twice", "missing"],
+)
+def test_few_rare_categories_are_nothing_to_warn_of(kind):
+    TableEncoder().fit(pd.DataFrame({"kind": kind}))
+
+
+def test_values_that_have_a_code_are_nothing_to_warn_of():
+    names = pd.DataFrame({"name": [f"person {i}" for i in range(20)]})
+    assert TableEncoder(min_frequency=1).fit(names).cardinalities_ == (21,)
 
 
 def test_a_column_of_another_kind_is_warned_of():

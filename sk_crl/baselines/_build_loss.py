@@ -54,8 +54,8 @@ def build_loss(
     Raises
     ------
     ValueError
-        For an unknown name, a setting that the loss does not take or that is outside its range, and
-        a loss that has parameters to train.
+        For an unknown name, a setting that the loss does not take or that is outside its range,
+        class counts among the settings, and a loss that has parameters to train.
     TypeError
         Where `loss` is nothing that builds an `nn.Module`.
     """
@@ -68,6 +68,12 @@ def build_loss(
             f"loss must be a name ({', '.join(map(repr, LOSSES))}), an nn.Module class or a "
             f"callable that builds one; got the {type(loss).__name__} {loss!r}. Pass the class "
             "rather than an instance, so that it can be told the class counts."
+        )
+    if "class_counts" in settings:  # these could not follow what a batch sampler shows
+        raise ValueError(
+            "loss__class_counts cannot be set: a loss is told the class counts of the training "
+            f"data, as batches show them; got {settings['class_counts']!r}. Leave it out; for "
+            "other counts use a loss of your own that has them under another name."
         )
     built = loss(**building_arguments("loss", loss, {"class_counts": class_counts}, settings))
     if not isinstance(built, nn.Module):

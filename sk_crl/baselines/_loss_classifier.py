@@ -47,7 +47,13 @@ class _OtherLoss(NetworkClassifier):
     ) -> LossOfScores:
         build = partial(build_loss, self.loss, settings=self._prefixed("loss__"))
         counts = [d.seen for d in distributions]
-        return LossOfScores(build, counts, self._targets.layout, class_weight)
+        criterion = LossOfScores(build, counts, self._targets.layout, class_weight)
+        if not isinstance(self.loss, str):
+            criterion.advice = (
+                f"Check that your loss, {type(criterion.loss).__name__}, is finite whatever the "
+                "scores, and so is its gradient, for instance where a probability is 0 or 1. "
+            )
+        return criterion
 
 
 class LossClassifier(_OtherLoss, OneTarget):

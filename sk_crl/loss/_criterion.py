@@ -23,9 +23,12 @@ class Criterion(nn.Module):
     ----------
     needs_features : bool
         Whether `linearize` must be given features.
+    advice : str
+        What to look at where training diverges, beside the learning rate and the samples.
     """
 
     needs_features: bool = False
+    advice: str = ""
 
     def begin_epoch(self, epoch: int, n_epochs: int) -> None:
         """Set what changes in the course of training; nothing, unless a loss has a schedule.

@@ -90,3 +90,19 @@ class Members(nn.Module):
                 features = features[:, :, None].expand(-1, -1, template.layout.n_targets, -1)
             features = features.flatten(1, 2)
         return scores.flatten(1), features
+
+
+class ScoresAndFeaturesOfMembers(ScoresAndFeatures):
+    """The scores of all `Members`, and the features that each of them returns by itself."""
+
+    def with_features(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores, (n_samples, n_columns), and features."""
+        scores, features = self._unpacked(self.network(X), len(X))
+        if features is None:
+            raise ValueError(
+                "level='instance' and features() need features, which the module must return in an "
+                "ensemble; got scores alone. Return a tuple (scores, features), use level='class', "
+                "or set n_members=1: from a single network the input of the last linear layer is "
+                "taken."
+            )
+        return scores, features

@@ -131,8 +131,10 @@ class LeftOutBatches:
         self.rows = folds.left_out()
         self.size = max(_PREDICTED // (data.source.n_numbers * folds.n_members), 1)
 
-    def __iter__(self) -> Iterator[Tensor]:
-        yield from samples_of_members(self.data, self.rows, self.size)
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        codes, _ = self.labels()
+        samples = samples_of_members(self.data, self.rows, self.size)
+        yield from zip(samples, codes.split(self.size), strict=True)
 
     def labels(self) -> tuple[Tensor, Tensor | None]:
         """Take the labels of all batches, as `labels_of_members` does."""

@@ -23,7 +23,8 @@ class MemberNet(CRLNet):
     """A net whose module is `Members`, of an ensemble.
 
     Fitted to a tuple of the same data twice: members train on all folds but one, and the one that
-    is left out is what they are validated on.
+    is left out is what they are validated on. Callbacks are told of the samples of all members one
+    below the other, each with the scores of its member.
 
     Parameters
     ----------
@@ -77,8 +78,8 @@ class MemberNet(CRLNet):
     @torch.no_grad()
     def _validate_epoch(self, batches: LeftOutBatches) -> None:
         """Record how every member does on what it leaves out, and how all do in the mean."""
-        predicted = [self.averaging.by_member(self.infer(X)[0]) for X in batches]
-        log_probabilities = torch.cat(predicted).flatten(1, 2)
+        scores = torch.cat([of_batch for of_batch, _ in self._validated(batches)])
+        log_probabilities = self.averaging.by_member(scores).flatten(1, 2)
         if log_probabilities.isnan().any():
             raise FloatingPointError(
                 f"A member's scores became infinite or NaN in epoch {len(self.history)}. Lower lr "
@@ -111,6 +112,26 @@ class MemberNet(CRLNet):
             features = features[:, 0] if features.shape[1] == 1 else features
         return self.averaging(scores.float()), features
 
+    def _told(self, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Say what callbacks are told of a batch: the samples of all members in one."""
+        codes = self._of_samples(y)
+        is_there = self._is_there(y)
+        codes = codes[:, 0] if codes.shape[1] == 1 else codes
+        return X.flatten(0, 1)[is_there], codes[is_there]
+
+    def _told_scores(self, scores: Tensor, y: Tensor) -> Tensor:
+        """Say what they are told of its scores: those of the member whose sample it is."""
+        log_probabilities = self.averaging.by_member(scores).flatten(0, 1)
+        return self.averaging.layout.unpad(log_probabilities[self._is_there(y)])
+
+    def _of_samples(self, y: Tensor) -> Tensor:
+        """Lay the codes of all members, (n, n_members * n_targets), out below each other."""
+        return y.unflatten(1, self.averaging.weight.shape).flatten(0, 1)
+
+    def _is_there(self, y: Tensor) -> Tensor:
+        """Whether there is a sample, which has a label, in each place of each member's batch."""
+        return (self._of_samples(y) >= 0).any(1)
+
     @torch.no_grad()
     def left_out_log_probabilities(self, data: CodedData) -> Tensor:
         """Predict every sample by the members that left it out.
@@ -127,7 +148,7 @@ class MemberNet(CRLNet):
         """
         self.module_.eval()
         batches = LeftOutBatches(data, self.folds)
-        of_rows = torch.cat([self.averaging.by_member(self.infer(X)[0]).cpu() for X in batches])
+        of_rows = torch.cat([self.averaging.by_member(self.infer(X)[0]).cpu() for X, _ in batches])
         n_folds, n_members = self.folds.n_folds, self.folds.n_members
         made = torch.zeros(n_members // n_folds, len(data), *of_rows.shape[2:])
         for member in range(n_members):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl.networks._way_back import with_way_back
 from sk_crl.training._data import CodedData, OrderedBatches, TrainingBatches
+from sk_crl.training._interruptible import InterruptibleNet
 from sk_crl.training._random import kept_random_state
 from sk_crl.training._sources import make_source
 from sk_crl.training._validation import validate
@@ -30,7 +31,7 @@ def shown_in(epoch: dict[str, Any]) -> list[ClassDistribution] | None:
     return counts and [ClassDistribution(np.array(of_target)) for of_target in counts]
 
 
-class CRLNet(NeuralNetClassifier):
+class CRLNet(InterruptibleNet):
     """A skorch net that trains under a `Criterion`.
 
     It differs from skorch's in its loop alone: batches are views of tensors, losses are summed on
@@ -154,16 +155,17 @@ class CRLNet(NeuralNetClassifier):
             for parameter in self.module_.parameters():
                 parameter.grad = torch.zeros_like(parameter)
         for X, y, labels in batches:
+            told = self._told(X, y) if hears_batches else None
             if hears_batches:
-                self.notify("on_batch_begin", batch=(X, y), training=True)
+                self.notify("on_batch_begin", batch=told, training=True)
             predicted = []
 
-            def closure(X=X, y=y, labels=labels, predicted=predicted):
+            def closure(X=X, labels=labels, told=told, predicted=predicted):
                 loss, scores = self._differentiate(X, labels)
                 if hears_batches:
                     predicted[:] = [scores.detach()]
                     named = list(self.module_.named_parameters())
-                    self.notify("on_grad_computed", named_parameters=named, batch=(X, y))
+                    self.notify("on_grad_computed", named_parameters=named, batch=told)
                 return loss
 
             loss = self.optimizer_.step(closure)
@@ -171,10 +173,9 @@ class CRLNet(NeuralNetClassifier):
             n_samples += len(X)
             if hears_batches:
                 self.history.record_batch("train_loss", loss.item() / self._n_networks)
-                self.history.record_batch("train_batch_size", len(X))
-                self.notify(
-                    "on_batch_end", batch=(X, y), training=True, loss=loss, y_pred=predicted[0]
-                )
+                self.history.record_batch("train_batch_size", len(told[0]))
+                y_pred = self._told_scores(predicted[0], y)
+                self.notify("on_batch_end", batch=told, training=True, loss=loss, y_pred=y_pred)
         mean = total.item() / (n_samples * self._n_networks)
         self._check_finite(mean)
         if not hears_batches:  # skorch's checkpoints look for a batch in every epoch
@@ -242,24 +243,17 @@ class CRLNet(NeuralNetClassifier):
         else:
             return
         raise FloatingPointError(
-            f"The {what} in epoch {len(self.history)}. Lower lr (got {self.lr}), or scale the "
-            "features, for instance with StandardScaler. Samples of a data set may hold NaN."
+            f"The {what} in epoch {len(self.history)}. {self.criterion_.advice}Lower lr (got "
+            f"{self.lr}), or scale the features, for instance with StandardScaler. Samples of a "
+            "data set may hold NaN."
         )
 
     @torch.no_grad()
     def _validate_epoch(self, batches: OrderedBatches) -> None:
         """Record how the network does on the validation data."""
-        hears_batches = self._hears_batches()
-        scores = []
-        for X, y in batches:
-            if hears_batches:
-                self.notify("on_batch_begin", batch=(X, y), training=False)
-            scores.append(self.infer(X)[0])
-            if hears_batches:
-                self.history.record_batch("valid_batch_size", len(X))
-                self.notify("on_batch_end", batch=(X, y), training=False, y_pred=scores[-1])
         y = batches.data.y
-        log_probabilities = self.predict_nonlinearity.log_probabilities(torch.cat(scores))
+        scores = torch.cat([of_batch for of_batch, _ in self._validated(batches)])
+        log_probabilities = self.predict_nonlinearity.log_probabilities(scores)
         codes, sample_weight = (y if y.ndim == 2 else y[:, None]).cpu(), batches.data.sample_weight
         if sample_weight is not None:
             sample_weight = sample_weight.cpu()
@@ -272,6 +266,30 @@ class CRLNet(NeuralNetClassifier):
             )
         self.record("valid_loss", score.log_loss)
         self.record("valid_balanced_accuracy", score.accuracy, less_is_better=False)
+
+    def _validated(self, batches: Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+        """Return the scores and codes of all validation data, and tell callbacks of them."""
+        hears_batches = self._hears_batches()
+        validated = []
+        for X, y in batches:
+            told = self._told(X, y) if hears_batches else None
+            if hears_batches:
+                self.notify("on_batch_begin", batch=told, training=False)
+            scores = self.infer(X)[0]
+            if hears_batches:
+                self.history.record_batch("valid_batch_size", len(told[0]))
+                y_pred = self._told_scores(scores, y)
+                self.notify("on_batch_end", batch=told, training=False, y_pred=y_pred)
+            validated.append((scores, y))
+        return validated
+
+    def _told(self, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Say what callbacks are told of a batch."""
+        return X, y
+
+    def _told_scores(self, scores: Tensor, y: Tensor) -> Tensor:
+        """Say what they are told of its scores, which `predict_nonlinearity` takes."""
+        return scores
 
     def _hears_batches(self) -> bool:
         """Whether any callback asks to hear of single batches."""

@@ -36,4 +36,4 @@ class StoppingInTime(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Look again."""
         if time.monotonic() - self.started_ > self.max_time:
-            raise KeyboardInterrupt  # skorch ends training
+            raise KeyboardInterrupt  # the way to stop in skorch
