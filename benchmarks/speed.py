@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from common import add_data_option, print_table, spread, use_one_thread
+from rows.default import default_rows
 from rows.fit import fit_rows, predict_rows, wide_fit_rows
 from rows.imports import import_rows
 from rows.loss import loss_rows, targets_rows
@@ -29,6 +30,7 @@ from timing import Row, Setting, add_timing_options
 WORKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "fit": fit_rows,
     "wide-fit": wide_fit_rows,
+    "default": default_rows,
     "loss": loss_rows,
     "metric-learning": metric_learning_rows,
     "targets": targets_rows,
