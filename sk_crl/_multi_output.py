@@ -80,7 +80,7 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     n_members : int, optional
         Number of networks. Several are trained each on all but a fold of its own, by which it is
         stopped early, and averaged in prediction; 1 trains one network on all samples for
-        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
+        `max_epochs`. By default there are 8 for a table, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
         `precision`, validation data or `partial_fit`.

@@ -58,7 +58,8 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
         X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
             Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
             whatever its type, and is read a stretch of batches at a time, the next one while this
-            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
+            one trains; but a network for tables, which ensembles have by default, is given a copy
+            in memory. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
             its label, for every index.
         y : array-like, data frame or sparse array of shape (n_samples, n_targets), optional
             Their labels, in every column of a type of its own, or a multilabel indicator. None

@@ -14,6 +14,7 @@ from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -450,6 +451,18 @@ def test_several_jobs(table):
         assert_array_equal(cross_val_score(model, *table, cv=2), expected)
 
 
+def test_processes_that_share_a_large_table(table):
+    """joblib maps arrays of more than a megabyte into the processes that work on them."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1e3 * table.X, rng.normal(size=(120, 1200))])
+    assert X.nbytes > 2**20
+    models = [(f"{seed}", ensemble(random_state=seed, max_epochs=1)) for seed in range(2)]
+    one = VotingClassifier(models, voting="soft", n_jobs=1).fit(X, table.y)
+    two = clone(one).set_params(n_jobs=2).fit(X, table.y)
+    assert [type(model.module_) for model in two.estimators_] == [Members, Members]
+    assert_allclose(two.predict_proba(X), one.predict_proba(X), atol=1e-5)
+
+
 class Notes(Callback):
     """Notes what it hears."""
 
@@ -643,7 +656,9 @@ def test_rows_of_weight_0_are_as_good_as_absent(table):
 def test_samples_on_disk(table, tmp_path):
     np.save(tmp_path / "X.npy", table.X)
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert type(ensemble().fit(X, table.y).module_) is MLP
+    encoded = ensemble().fit(X, table.y)
+    assert_array_equal(encoded.predict_proba(X), ensemble().fit(*table).predict_proba(table.X))
+    assert type(ensemble(n_members=1).fit(X, table.y).module_) is MLP
     model = ensemble(n_members=3, module="mlp").fit(X, table.y)
     expected = ensemble(n_members=3, module="mlp").fit(*table)
     assert model.module_.n_members == 6

@@ -499,11 +499,12 @@ class WithAnIndex(torch.utils.data.Dataset):
 
 def test_what_is_a_table(tmp_path):
     np.save(tmp_path / "X.npy", np.zeros((3, 2)))
+    np.save(tmp_path / "images.npy", np.zeros((3, 2, 8, 8)))
     yes = [np.zeros((3, 2)), np.zeros((3, 2), dtype=object), [[1, "a"], [2, None]], ((1, 2),),
            pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), torch.zeros(3, 2),
-           np.ma.zeros((3, 2))]  # fmt: skip
+           np.ma.zeros((3, 2)), np.load(tmp_path / "X.npy", mmap_mode="r")]  # fmt: skip
     no = [np.zeros(3), np.zeros((3, 2, 8, 8)), [1, 2], [[1, 2], [3]], [[[1], [2]]], "words", None,
-          5, WithAnIndex(), np.load(tmp_path / "X.npy", mmap_mode="r"), pd.Series([1]),
+          5, WithAnIndex(), np.load(tmp_path / "images.npy", mmap_mode="r"), pd.Series([1]),
           pl.Series([1]), scipy.sparse.eye_array(3), torch.zeros(3, 2, 8, 8)]  # fmt: skip
     assert [is_table(X) for X in yes] == [True] * len(yes)
     assert [is_table(X) for X in no] == [False] * len(no)
