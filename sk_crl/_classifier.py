@@ -76,8 +76,8 @@ class CRLClassifier(Rectifying, OneTarget):
         stopped early, and averaged in prediction; 1 trains one network on all samples for
         `max_epochs`. By default there are 8 for a table, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
-        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        `precision`, validation data or `partial_fit`.
+        `early_stopping`, `warm_start`, `batch_sampler`, `compile`, `precision`, validation data or
+        `partial_fit`.
     target_prior : {"uniform", "training"}, default="uniform"
         The class shares that predictions and probabilities are made for: equal ones, which maximise
         the balanced accuracy, or those of the training data, which maximise the plain one. It

@@ -106,8 +106,6 @@ class Ensembling(TakingTables):
         }
         if self.n_members is None:
             asked["logit_adjustment"] = self.logit_adjustment != "auto"
-            asked["class_weight"] = self.class_weight is not None
-            asked["callbacks"] = bool(self.callbacks)
         return [name for name, is_asked in asked.items() if is_asked]
 
     def _choose_members(self, X: Any, has_validation: bool) -> int:

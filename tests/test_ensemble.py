@@ -93,11 +93,9 @@ def test_the_weight_is_that_of_the_members_chosen(fitted):
         {"module": MLP},
         {"logit_adjustment": "predict"},
         {"logit_adjustment": None},
-        {"class_weight": {0: 2}},
         {"early_stopping": True},
         {"warm_start": True},
         {"batch_sampler": "balanced"},
-        {"callbacks": [Callback()]},
         {"precision": "bfloat16"},
     ],
     ids=steady,
@@ -107,6 +105,15 @@ def test_what_speaks_of_one_network_makes_one(table, settings):
     assert type(model.module_) is MLP
     assert model._encoder is None
     assert model.n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"class_weight": {0: 2}}, {"callbacks": [Callback()]}], ids=steady
+)
+def test_what_ensembles_have_too_makes_one(table, settings):
+    model = ensemble(**settings).fit(*table)
+    assert type(model.module_) is Members
+    assert model.module_.n_members == 2 * MEMBERS
 
 
 def test_validation_data_make_one_network(table):
