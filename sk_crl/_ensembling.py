@@ -56,7 +56,9 @@ class Ensembling(TakingTables):
     """Training of several networks, each without a fold of its own, or of one."""
 
     _may_be_auto = ("max_epochs", "batch_size")
-    _n_members: int  # of the last fit, or of the one that is going on
+    # Of the last fit, or of the one that is going on:
+    _n_members: int
+    _ask_for_one: list[str]  # what has only a single network
 
     @replace_kwargs(by=TakingTables.__init__)
     def __init__(
@@ -108,12 +110,11 @@ class Ensembling(TakingTables):
             asked["logit_adjustment"] = self.logit_adjustment != "auto"
         return [name for name, is_asked in asked.items() if is_asked]
 
-    def _choose_members(self, X: Any, has_validation: bool) -> int:
+    def _choose_members(self, X: Any, asked: list[str]) -> int:
         """Choose how many networks are trained on samples."""
         if self.n_members is not None:
             check_integer("n_members", self.n_members, 1, "or None")
         check_choice("target_prior", self.target_prior, TARGET_PRIORS)
-        asked = self._asked_of_one(has_validation)
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
         if self.n_members > 1 and asked:
@@ -147,10 +148,25 @@ class Ensembling(TakingTables):
     # The way of a fit.
 
     def _begin_fit(self, X: Any, has_validation: bool) -> None:
-        self._n_members = self._choose_members(X, has_validation)
+        self._ask_for_one = self._asked_of_one(has_validation)
+        self._n_members = self._choose_members(X, self._ask_for_one)
 
     def _begin_partial_fit(self) -> None:
+        self._ask_for_one = ["partial_fit"]
         self._n_members = 1
+
+    def _advice_on_tables(self) -> str:
+        if self.module != "auto":
+            return (
+                f"module={self.module!r} takes numbers alone: set module='table', or encode "
+                "categories and impute missing values before."
+            )
+        asked = ["n_members=1"] if self.n_members == 1 else self._ask_for_one
+        return (
+            f"A single network, asked for by {' and '.join(asked)}, takes such values with "
+            "module='table' alone; an ensemble does by default. Set module='table', or leave out "
+            "what asks for a single network."
+        )
 
     def _check_trains_in_parts(self) -> None:
         if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:

@@ -128,6 +128,18 @@ class Table:
             isinstance(label, Number) and not isinstance(label, bool | complex) for label in labels
         )
 
+    def holds_numbers(self, place: int) -> bool:
+        """Whether a column can be read as numbers, some of which may be missing."""
+        try:
+            self._as_numbers(place)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def has_missing(self, place: int) -> bool:
+        """Whether a number of a column is missing."""
+        return bool(np.isnan(self._as_numbers(place)).any())
+
     def numbers(self, places: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
         """Read columns as numbers, in an array of their own; NaN where one is missing.
 

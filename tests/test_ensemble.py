@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -734,7 +735,59 @@ def test_tables_as_they_come(table):
     single = ensemble(n_members=1, module="table").fit(X, table.y)
     with pytest.warns(UserWarning, match="No value of column 'colour'"):
         assert np.isfinite(single.predict_proba(new)).all()
-    with pytest.raises(ValueError, match="must hold numbers"):
+
+
+SINGLE = {
+    "early_stopping": (ensemble(early_stopping=True), "fit"),
+    "warm_start and logit_adjustment": (ensemble(warm_start=True, logit_adjustment="loss"), "fit"),
+    "n_members=1": (ensemble(n_members=1), "fit"),
+    "partial_fit": (ensemble(), "partial_fit"),
+}
+
+
+@pytest.mark.parametrize("asked", SINGLE)
+@pytest.mark.parametrize("holes", [False, True], ids=["text", "holes"])
+def test_what_asks_for_a_single_network_that_takes_numbers_alone(table, asked, holes):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(table.X, columns=list("abcd"))
+    if holes:
+        X.loc[3, "c"] = np.nan
+    else:
+        X["c"] = np.array(["red", "green", "blue"])[table.y]
+    fault = (
+        r"Input X contains NaN at row 3, column 'c'; 1 of its 480 values .*"
+        if holes
+        else r"could not convert.*: column 'c' of X holds values that are no numbers\. "
+    )
+    model, method = SINGLE[asked]
+    train = partial(getattr(clone(model), method), X, table.y)
+    classes = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+    with pytest.raises(
+        ValueError,
+        match=rf"^{fault}A single network, asked for by {asked}, .*Set module='table'",
+    ):
+        train(**classes)
+    taking = clone(model).set_params(module="table")
+    getattr(taking, method)(X, table.y, **classes)
+    assert type(taking.module_) is TableNetwork
+    assert np.isfinite(taking.predict_proba(X)).all()
+
+
+def test_a_module_that_takes_numbers_alone(table):
+    X = table.X.astype(object)
+    X[:, 2] = "red"
+    message = (
+        r": column 2 of X holds values that are no .*module='mlp' takes numbers.*module='table'"
+    )
+    for n_members in (None, 3):
+        with pytest.raises(ValueError, match=message):
+            ensemble(n_members=n_members, module="mlp").fit(X, table.y)
+
+
+def test_what_no_network_takes_is_told_as_ever(table):
+    X = table.X.copy()
+    X[5, 1] = np.inf
+    with pytest.raises(ValueError, match=r"contains infinity.* at row 5, column 1"):
         ensemble(n_members=1).fit(X, table.y)
 
 
