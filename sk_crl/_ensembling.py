@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sk_crl.loss._criterion import Criterion
     from sk_crl.training._net import CRLNet
 
-MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
+MEMBERS = 8  # of each kind in an ensemble, and folds, unless `n_members` says otherwise
 EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
 BATCH_OF_ONE = 128
 TARGET_PRIORS = ("uniform", "training")
@@ -111,7 +111,7 @@ class Ensembling(TakingTables):
         return [name for name, is_asked in asked.items() if is_asked]
 
     def _choose_members(self, X: Any, asked: list[str]) -> int:
-        """Choose how many networks are trained on samples."""
+        """Choose how many folds samples are cut into; 1 stands for a single network."""
         if self.n_members is not None:
             check_integer("n_members", self.n_members, 1, "or None")
         check_choice("target_prior", self.target_prior, TARGET_PRIORS)
@@ -191,6 +191,7 @@ class Ensembling(TakingTables):
         last: list[ClassDistribution],
     ) -> None:
         super()._publish(distributions, first, last)
+        self.n_networks_ = self.module_.n_members if self._n_members > 1 else 1
         strength = 0.0 if self._correction is None else self.tau
         self._removed_prior = [
             torch.as_tensor(strength * d.log_prior, dtype=torch.float32) for d in distributions

@@ -78,9 +78,10 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         predict, or of the scores that cross-entropy sees. ``"auto"`` does the second in ensembles
         and the first in a single network.
     n_members : int, optional
-        Number of networks. Several are trained each on all but a fold of its own, by which it is
-        stopped early, and averaged in prediction; 1 trains one network on all samples for
-        `max_epochs`. By default there are 8 for a table, and 1 where the samples are
+        Number of folds, and of networks of each kind; every weight in `eta`, two by default, makes
+        a kind. Every network is trained on all folds but one, by which it is stopped early, and
+        all are averaged in prediction; 1 trains one network on all samples for `max_epochs`.
+        By default there are 8 for a table, which makes 16 networks, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `early_stopping`, `warm_start`, `batch_sampler`, `compile`, `precision`, validation data or
         `partial_fit`.
@@ -204,6 +205,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         have left out.
     n_iter_ : int
         Epochs trained.
+    n_networks_ : int
+        Number of networks trained, of all kinds together; 1 for a single one.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNetClassifier

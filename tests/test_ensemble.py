@@ -57,7 +57,7 @@ def same(model, state):
 def test_a_table_is_given_to_an_ensemble(fitted):
     model, X, _ = fitted
     assert isinstance(model.module_, Members)
-    assert model.module_.n_members == 2 * MEMBERS  # with class rectification, and without
+    assert model.n_networks_ == 2 * MEMBERS  # with class rectification, and without
     assert type(model.module_._template[0].network) is TableNetwork
     assert model.net_.folds.n_folds == MEMBERS
     assert model.n_features_in_ == X.shape[1]
@@ -66,14 +66,14 @@ def test_a_table_is_given_to_an_ensemble(fitted):
 @pytest.mark.parametrize("settings", [{"eta": 0.3}, {"alpha": 0.2}, {"alpha": 0}], ids=steady)
 def test_a_weight_that_is_given_is_that_of_all_members(table, settings):
     model = ensemble(n_members=3, **settings).fit(*table)
-    assert model.module_.n_members == 3
+    assert model.n_networks_ == 3
     expected = settings.get("alpha", settings.get("eta", 0) * model.omega_)
     assert model.alpha_ == pytest.approx(expected)
 
 
 def test_classes_of_one_size_need_no_rectification(table):
     model = ensemble(n_members=3).fit(table.X[:40], np.arange(40) % 2)
-    assert model.module_.n_members == 3
+    assert model.n_networks_ == 3
     assert model.alpha_ == 0
 
 
@@ -104,6 +104,7 @@ def test_the_weight_is_that_of_the_members_chosen(fitted):
 def test_what_speaks_of_one_network_makes_one(table, settings):
     model = ensemble(**settings).fit(*table)
     assert type(model.module_) is MLP
+    assert model.n_networks_ == 1
     assert model._encoder is None
     assert model.n_iter_ == 3
 
@@ -114,7 +115,7 @@ def test_what_speaks_of_one_network_makes_one(table, settings):
 def test_what_ensembles_have_too_makes_one(table, settings):
     model = ensemble(**settings).fit(*table)
     assert type(model.module_) is Members
-    assert model.module_.n_members == 2 * MEMBERS
+    assert model.n_networks_ == 2 * MEMBERS
 
 
 def test_validation_data_make_one_network(table):
@@ -331,7 +332,7 @@ def member(model, m):
 def test_predictions_are_the_mean_of_the_members(table, logit_adjustment):
     model = ensemble(n_members=3, logit_adjustment=logit_adjustment, tau=0.5).fit(*table)
     X = torch.from_numpy(model._encoder.transform(table.X))
-    n_members = model.module_.n_members
+    n_members = model.n_networks_
     mean = np.zeros((len(X), 3))
     fold = model.net_.folds.fold.numpy()
     features = []
@@ -448,7 +449,7 @@ def test_grid_search(table):
     search.fit(*table)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     best = search.best_estimator_
-    assert best.module_.n_members == (4 if best.eta == "auto" else 2)
+    assert best.n_networks_ == (4 if best.eta == "auto" else 2)
     assert best.net_.criterion_.rectification.kappa == best.kappa
 
 
@@ -669,7 +670,7 @@ def test_samples_on_disk(table, tmp_path):
     assert type(ensemble(n_members=1).fit(X, table.y).module_) is MLP
     model = ensemble(n_members=3, module="mlp").fit(X, table.y)
     expected = ensemble(n_members=3, module="mlp").fit(*table)
-    assert model.module_.n_members == 6
+    assert model.n_networks_ == 6
     assert_array_equal(model.predict_proba(X), expected.predict_proba(table.X))
 
 
@@ -698,7 +699,7 @@ def test_images(images):
     one = CRLClassifier(**settings, module__hidden_units=(4,)).fit(*images)
     assert type(one.module_) is MLP
     model = CRLClassifier(Convolutions, n_members=3, **settings).fit(*images)
-    assert model.module_.n_members == 6
+    assert model.n_networks_ == 6
     assert_allclose(model.predict_proba(images.X[:1]), model.predict_proba(images.X)[:1], atol=1e-6)
     assert model.score(*images) > 0.7
 
