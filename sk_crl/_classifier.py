@@ -78,7 +78,9 @@ class CRLClassifier(Rectifying, OneTarget):
         By default there are 8 for a table, which makes 16 networks, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
         `early_stopping`, `warm_start`, `batch_sampler`, `compile`, `precision`, validation data or
-        `partial_fit`.
+        `partial_fit`. Behind a sampler that interpolates, as SMOTE in a pipeline, set 1: what is
+        made of a row would stand in other folds than the row itself, and networks would be stopped
+        and chosen by what they have all but seen.
     target_prior : {"uniform", "training"}, default="uniform"
         The class shares that predictions and probabilities are made for: equal ones, which maximise
         the balanced accuracy, or those of the training data, which maximise the plain one. It
