@@ -252,6 +252,7 @@ class Ensembling(TakingTables):
             -score.log_loss if self.monitor == "balanced_log_loss" else score.accuracy
         )
         self._publish(distributions, distributions, distributions)
+        net.optimizer_.state.clear()  # two thirds of what a pickle holds; nothing goes on from it
         self._seed = seed
         self._seen = distributions
 

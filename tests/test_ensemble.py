@@ -444,6 +444,14 @@ def test_copies_and_pickles(fitted):
         unfitted.predict(X)
 
 
+def test_pickles_hold_no_state_of_the_optimizer(table):
+    """Nothing goes on with an ensemble, and Adam's state is as large as two networks."""
+    settings = {"module__hidden_units": (64, 64), "alpha": 0, "n_members": 6}
+    model = ensemble(**settings).fit(*table)
+    weights = sum(p.nbytes for p in model.module_.parameters())
+    assert len(pickle.dumps(model)) < 1.5 * weights
+
+
 def test_grid_search(table):
     search = GridSearchCV(ensemble(n_members=2), {"eta": ["auto", 0.3], "kappa": [1, None]}, cv=2)
     search.fit(*table)
