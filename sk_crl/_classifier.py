@@ -83,8 +83,11 @@ class CRLClassifier(Rectifying, OneTarget):
         and chosen by what they have all but seen.
     target_prior : {"uniform", "training"}, default="uniform"
         The class shares that predictions and probabilities are made for: equal ones, which maximise
-        the balanced accuracy, or those of the training data, which maximise the plain one. It
-        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
+        the balanced accuracy, or those of the training data, which maximise the plain one. It can
+        be set after `fit`. With ``logit_adjustment=None`` nothing is corrected for: predictions are
+        for the class shares that the network is shown, those of the data unless class weights,
+        samplers or batches change them, which ``"uniform"`` leaves as they are. ``"training"`` is
+        refused there.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by

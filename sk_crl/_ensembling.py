@@ -59,6 +59,7 @@ class Ensembling(TakingTables):
     # Of the last fit, or of the one that is going on:
     _n_members: int
     _ask_for_one: list[str]  # what has only a single network
+    _removed_prior: list[torch.Tensor] | None  # of every target; None without a correction
 
     @replace_kwargs(by=TakingTables.__init__)
     def __init__(
@@ -114,7 +115,6 @@ class Ensembling(TakingTables):
         """Choose how many folds samples are cut into; 1 stands for a single network."""
         if self.n_members is not None:
             check_integer("n_members", self.n_members, 1, "or None")
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
         if self.n_members > 1 and asked:
@@ -177,9 +177,28 @@ class Ensembling(TakingTables):
 
     # Predictions: for equal classes, or for the shares that they have in training.
 
+    def _check_own(self) -> None:
+        self._check_target_prior(self._strength != 0)
+
+    def _check_target_prior(self, is_corrected: bool) -> None:
+        """Raise ValueError for a prior that is none, and for one that cannot be put back."""
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        if self.target_prior == "training" and not is_corrected:
+            raise ValueError(
+                "target_prior='training' puts back the class shares that logit_adjustment takes "
+                "out; without a correction, as with logit_adjustment=None or tau=0, predictions "
+                "are for the class shares that the network was shown. Leave target_prior out, or "
+                "fit with logit_adjustment='predict' or 'loss'."
+            )
+
+    @property
+    def _strength(self) -> float:
+        """How much of the prior is corrected for."""
+        return 0.0 if self._correction is None else self.tau
+
     def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
         scores = super()._scores_of_targets(X)
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        self._check_target_prior(self._removed_prior is not None)
         if self.target_prior == "uniform":
             return scores
         return [s + removed for s, removed in zip(scores, self._removed_prior, strict=True)]
@@ -192,10 +211,12 @@ class Ensembling(TakingTables):
     ) -> None:
         super()._publish(distributions, first, last)
         self.n_networks_ = self.module_.n_members if self._n_members > 1 else 1
-        strength = 0.0 if self._correction is None else self.tau
-        self._removed_prior = [
-            torch.as_tensor(strength * d.log_prior, dtype=torch.float32) for d in distributions
-        ]
+        self._removed_prior = None
+        if self._strength:
+            self._removed_prior = [
+                torch.as_tensor(self._strength * d.log_prior, dtype=torch.float32)
+                for d in distributions
+            ]
 
     # Training: all members at once.
 

@@ -64,6 +64,7 @@ class Rectifying(Ensembling):
         super().__init__(module, **kwargs)
 
     def _check_own(self) -> None:
+        super()._check_own()
         check_boolean("normalize", self.normalize)
         if not is_auto(self.eta):
             self._check_etas()

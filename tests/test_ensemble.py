@@ -352,11 +352,11 @@ def test_predictions_are_the_mean_of_the_members(table, logit_adjustment):
 
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("tau", [1.0, 0.5])
-@pytest.mark.parametrize("logit_adjustment", ["loss", "predict", None])
+@pytest.mark.parametrize("logit_adjustment", ["loss", "predict"])
 def test_predictions_for_the_prior_of_training(table, logit_adjustment, tau, n_members):
     model = ensemble(n_members=n_members, logit_adjustment=logit_adjustment, tau=tau).fit(*table)
     uniform = model.predict_proba(table.X).astype(np.float64)
-    odds = uniform * (1 if logit_adjustment is None else model.prior_**tau)
+    odds = uniform * model.prior_**tau
     expected = odds / odds.sum(1, keepdims=True)
     model.set_params(target_prior="training")
     assert_allclose(model.predict_proba(table.X), expected, rtol=2e-5, atol=1e-7)
@@ -366,6 +366,31 @@ def test_predictions_for_the_prior_of_training(table, logit_adjustment, tau, n_m
     assert_allclose(model.predict_proba(table.X), expected, rtol=2e-5, atol=1e-7)
     model.set_params(target_prior="flat")
     with pytest.raises(ValueError, match="target_prior must be one of 'uniform', 'training'"):
+        model.predict(table.X)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"logit_adjustment": None},
+        {"logit_adjustment": None, "class_weight": "balanced"},
+        {"tau": 0},
+    ],
+    ids=steady,
+)
+def test_without_a_correction_no_prior_can_be_put_back(table, settings, n_members):
+    message = r"target_prior='training' puts back .*Leave target_prior out, or fit with logit_adj"
+    model = ensemble(n_members=n_members, target_prior="training", **settings)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*table)
+    if n_members == 1:
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(*table, classes=[0, 1, 2])
+    model.set_params(target_prior="uniform").fit(*table)
+    # What the network was trained under counts, not what is set afterwards.
+    model.set_params(target_prior="training", logit_adjustment="predict", tau=1.0)
+    with pytest.raises(ValueError, match=message):
         model.predict(table.X)
 
 
