@@ -148,6 +148,12 @@ class Ensembling(TakingTables):
     # The way of a fit.
 
     def _begin_fit(self, X: Any, has_validation: bool) -> None:
+        if self.warm_start and getattr(self, "n_networks_", 1) > 1:
+            raise ValueError(
+                "warm_start goes on with a single network; the last fit made an ensemble of "
+                f"{self.n_networks_} networks. Start afresh with a clone of this estimator with "
+                "n_members=1, or set warm_start=False."
+            )
         self._ask_for_one = self._asked_of_one(has_validation)
         self._n_members = self._choose_members(X, self._ask_for_one)
 

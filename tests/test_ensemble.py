@@ -288,11 +288,13 @@ def test_from_ensemble_to_network_and_back(fitted):
     assert_array_equal(model.predict_proba(X), expected)
 
 
-def test_an_ensemble_is_no_start_for_a_network(fitted):
+@pytest.mark.parametrize("n_members", [None, 1, 3])
+def test_an_ensemble_is_no_start_for_a_network(fitted, n_members):
     model, X, y = fitted
-    model = copy.deepcopy(model).set_params(warm_start=True)
+    model = copy.deepcopy(model).set_params(warm_start=True, n_members=n_members)
     state = dict(vars(model))
-    with pytest.raises(ValueError, match=r"Training cannot go on.*warm_start=False"):
+    message = r"^warm_start goes on with a single network.*ensemble of 16 networks.*n_members=1"
+    with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert same(model, state)
 
