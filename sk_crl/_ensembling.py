@@ -280,8 +280,6 @@ class Ensembling(TakingTables):
         )
         self._publish(distributions, distributions, distributions)
         net.optimizer_.state.clear()  # two thirds of what a pickle holds; nothing goes on from it
-        self._seed = seed
-        self._seen = distributions
 
     @abstractmethod
     def _kinds(self, distributions: list[ClassDistribution]) -> Sequence[float]:

@@ -26,7 +26,7 @@ class TakingTables(NetworkClassifier):
     @replace_kwargs(by=NetworkClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "table",
+        module: str | Callable[..., nn.Module],
         *,
         categorical_features: ArrayLike | str | None = "from_dtype",
         **kwargs,
