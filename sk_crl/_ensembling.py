@@ -53,12 +53,12 @@ class Member(NamedTuple):
 
 
 class Ensembling(TakingTables):
-    """Training of several networks, each without a fold of its own, or of one."""
+    """Train a single network, or an ensemble whose members each leave out a fold."""
 
     _may_be_auto = ("max_epochs", "batch_size")
     # Of the last fit, or of the one that is going on:
     _n_members: int
-    _ask_for_one: list[str]  # what has only a single network
+    _reasons_for_single: list[str]  # what works with a single network only
     _removed_prior: list[torch.Tensor] | None  # of every target; None without a correction
 
     @replace_kwargs(by=TakingTables.__init__)
@@ -92,13 +92,13 @@ class Ensembling(TakingTables):
     # What is made: an ensemble, or one network.
 
     def _may_make_ensemble(self) -> bool:
-        """Whether the parameters ask for an ensemble, or leave it to the samples."""
+        """Whether the parameters ask for an ensemble, or leave that to the samples."""
         if self.n_members is not None:
             return self.n_members != 1
-        return self.module == "auto" and not self._asked_of_one()
+        return self.module == "auto" and not self._find_reasons_for_single()
 
-    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
-        """List what is asked for that only the training of a single network has."""
+    def _find_reasons_for_single(self, has_validation: bool = False) -> list[str]:
+        """List what is asked for that works with a single network only."""
         asked = {
             "X_val": has_validation,
             "early_stopping": bool(self.early_stopping),
@@ -118,10 +118,10 @@ class Ensembling(TakingTables):
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
         if self.n_members > 1 and asked:
+            works, it = ("works", "it") if len(asked) == 1 else ("work", "them")
             raise ValueError(
-                f"n_members={self.n_members} networks are each stopped by a fold of their own; got "
-                f"{' and '.join(asked)}, which only a single network can have. Set n_members=1, or "
-                "leave out what it was that asks for one."
+                f"{' and '.join(asked)} {works} with a single network only; got n_members="
+                f"{self.n_members}. Set n_members=1 or leave {it} out."
             )
         return self.n_members
 
@@ -154,11 +154,11 @@ class Ensembling(TakingTables):
                 f"{self.n_networks_} networks. Start afresh with a clone of this estimator with "
                 "n_members=1, or set warm_start=False."
             )
-        self._ask_for_one = self._asked_of_one(has_validation)
-        self._n_members = self._choose_members(X, self._ask_for_one)
+        self._reasons_for_single = self._find_reasons_for_single(has_validation)
+        self._n_members = self._choose_members(X, self._reasons_for_single)
 
     def _begin_partial_fit(self) -> None:
-        self._ask_for_one = ["partial_fit"]
+        self._reasons_for_single = ["partial_fit"]
         self._n_members = 1
 
     def _advice_on_tables(self) -> str:
@@ -167,7 +167,7 @@ class Ensembling(TakingTables):
                 f"module={self.module!r} takes numbers alone: set module='table', or encode "
                 "categories and impute missing values before."
             )
-        asked = ["n_members=1"] if self.n_members == 1 else self._ask_for_one
+        asked = ["n_members=1"] if self.n_members == 1 else self._reasons_for_single
         return (
             f"A single network, asked for by {' and '.join(asked)}, takes such values with "
             "module='table' alone; an ensemble does by default. Set module='table', or leave out "

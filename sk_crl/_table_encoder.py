@@ -203,10 +203,10 @@ class TableEncoder:
             target[:, : self.n_scaled_] = values
             for column, (place, codes) in enumerate(zip(coded, self.categories_, strict=True)):
                 target[:, self.n_numeric_ + column] = _encode(rows.levels(place), codes)
-        self._warn_of_strangers(table, encoded[:, self.n_numeric_ :])
+        self._warn_of_unknown_categories(table, encoded[:, self.n_numeric_ :])
         return encoded
 
-    def _warn_of_strangers(self, table: Table, codes: NDArray[np.float32]) -> None:
+    def _warn_of_unknown_categories(self, table: Table, codes: NDArray[np.float32]) -> None:
         """Warn of columns whose values have all never been seen: they are of another kind."""
         is_empty = ~codes.any(axis=0)
         for column in np.flatnonzero(is_empty) if len(table) >= FEW else []:

@@ -83,7 +83,7 @@ class TakingTables(NetworkClassifier):
             self._sample_shape = (len(self._encoder.source_columns_),)
         return self._encoder.transform(X)
 
-    def _told_of_samples(self) -> dict[str, Any]:
+    def _arguments_from_samples(self) -> dict[str, Any]:
         return {} if self._encoder is None else {"cardinalities": self._encoder.cardinalities_}
 
 
