@@ -13,6 +13,7 @@ import torch
 from ids import steady
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import VotingClassifier
@@ -652,7 +653,7 @@ def test_rows_of_little_weight_hardly_count_in_stopping_and_choosing():
 def test_kinds_of_networks(table, eta):
     """There are as many kinds as weights; the mean over those that count is published."""
     model = ensemble(n_members=2, eta=eta).fit(*table)
-    assert model.module_.n_members == 2 * len(eta)
+    assert model.n_networks_ == 2 * len(eta)
     weights = model.net_.criterion_.alpha.view(len(eta), 2)
     omega = model.net_.criterion_.omega.view(len(eta), 2)
     assert_allclose(weights, np.array(eta)[:, None] * omega.numpy(), rtol=1e-5)
@@ -663,10 +664,10 @@ def test_kinds_of_networks(table, eta):
 
 def test_kinds_that_are_the_same_are_trained_once(table):
     by_alpha = ensemble(n_members=2, eta=(0, 0.5), alpha=0.1).fit(*table)
-    assert by_alpha.module_.n_members == 2
+    assert by_alpha.n_networks_ == 2
     assert by_alpha.alpha_ == pytest.approx(0.1)
     balanced = ensemble(n_members=2, eta=(0, 0.5)).fit(table.X[:60], np.arange(60) % 3)
-    assert balanced.module_.n_members == 2
+    assert balanced.n_networks_ == 2
 
 
 @pytest.mark.parametrize(
@@ -741,17 +742,25 @@ def test_images(images):
     assert model.score(*images) > 0.7
 
 
-@pytest.mark.parametrize("X", ["images", "data set", "sparse"])
-def test_what_is_no_table_needs_a_module(images, table, X):
-    from scipy import sparse
+def test_images_need_a_module(images):
+    message = r"of shape \(33, 2, 8, 8\)\. For images, name a network that takes them in module"
+    with pytest.raises(ValueError, match=message):
+        ensemble(n_members=3).fit(*images)
+    settings = SMALL | {"max_epochs": 1}
+    assert CRLClassifier("mlp", n_members=3, **settings).fit(*images).n_networks_ == 6
 
-    X, y = {
-        "images": images,
-        "data set": (TensorDataset(torch.from_numpy(table.X)), table.y),
-        "sparse": (sparse.csr_array(table.X), table.y),
-    }[X]
-    with pytest.raises((ValueError, TypeError), match=r"table|2 dimensions|dense|array"):
-        ensemble(n_members=3).fit(X, y)
+
+def test_data_sets_need_a_module(table):
+    data = TensorDataset(torch.from_numpy(table.X))
+    message = r"X must be a table .*; got a data set\. Set n_members=1 and module='mlp', or another"
+    with pytest.raises(TypeError, match=message):
+        ensemble(n_members=3).fit(data, table.y)
+    assert ensemble(n_members=3, module="mlp").fit(data, table.y).n_networks_ == 6
+
+
+def test_sparse_tables_are_refused(table):
+    with pytest.raises(TypeError, match=r"^Sparse data was passed, .*Use '\.toarray\(\)'"):
+        ensemble(n_members=3).fit(sparse.csr_array(table.X), table.y)
 
 
 def test_tables_as_they_come(table):
