@@ -49,7 +49,7 @@ def check_choice(name: str, value: Any, choices: tuple[str | None, ...]) -> None
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
 
 
-def check_finite(name: str, X: NDArray, feature_names: NDArray | None, user: str) -> None:
+def check_finite(name: str, X: NDArray, feature_names: NDArray | None) -> None:
     """Raise ValueError, saying where, if any value of `X` is NaN or infinite."""
     if X.dtype.kind != "f":
         return
@@ -69,8 +69,8 @@ def check_finite(name: str, X: NDArray, feature_names: NDArray | None, user: str
         where += f", position {first[1:]}"
     raise ValueError(
         f"Input {name} contains {value} {where}; {n_strange} of its {X.size} values are not "
-        f"finite. {user} does not accept missing values: impute them first, for instance with "
-        "sklearn.impute.SimpleImputer in a pipeline."
+        "finite. Impute missing values first, for instance with sklearn.impute.SimpleImputer in a "
+        "pipeline."
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sk_crl.loss._criterion import Criterion
     from sk_crl.training._net import CRLNet
 
-MEMBERS = 8  # of an ensemble, unless `n_members` says otherwise
+MEMBERS = 8  # of each kind in an ensemble, and folds, unless `n_members` says otherwise
 EPOCHS_OF_MEMBERS, EPOCHS_OF_ONE = 300, 100
 BATCH_OF_ONE = 128
 TARGET_PRIORS = ("uniform", "training")
@@ -53,10 +53,13 @@ class Member(NamedTuple):
 
 
 class Ensembling(TakingTables):
-    """Training of several networks, each without a fold of its own, or of one."""
+    """Train a single network, or an ensemble whose members each leave out a fold."""
 
     _may_be_auto = ("max_epochs", "batch_size")
-    _n_members: int  # of the last fit, or of the one that is going on
+    # Of the last fit, or of the one that is going on:
+    _n_members: int
+    _reasons_for_single: list[str]  # what works with a single network only
+    _removed_prior: list[torch.Tensor] | None  # of every target; None without a correction
 
     @replace_kwargs(by=TakingTables.__init__)
     def __init__(
@@ -89,13 +92,13 @@ class Ensembling(TakingTables):
     # What is made: an ensemble, or one network.
 
     def _may_make_ensemble(self) -> bool:
-        """Whether the parameters ask for an ensemble, or leave it to the samples."""
+        """Whether the parameters ask for an ensemble, or leave that to the samples."""
         if self.n_members is not None:
             return self.n_members != 1
-        return self.module == "auto" and not self._asked_of_one()
+        return self.module == "auto" and not self._find_reasons_for_single()
 
-    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
-        """List what is asked for that only the training of a single network has."""
+    def _find_reasons_for_single(self, has_validation: bool = False) -> list[str]:
+        """List what is asked for that works with a single network only."""
         asked = {
             "X_val": has_validation,
             "early_stopping": bool(self.early_stopping),
@@ -106,23 +109,19 @@ class Ensembling(TakingTables):
         }
         if self.n_members is None:
             asked["logit_adjustment"] = self.logit_adjustment != "auto"
-            asked["class_weight"] = self.class_weight is not None
-            asked["callbacks"] = bool(self.callbacks)
         return [name for name, is_asked in asked.items() if is_asked]
 
-    def _choose_members(self, X: Any, has_validation: bool) -> int:
-        """Choose how many networks are trained on samples."""
+    def _choose_members(self, X: Any, asked: list[str]) -> int:
+        """Choose how many folds samples are cut into; 1 stands for a single network."""
         if self.n_members is not None:
             check_integer("n_members", self.n_members, 1, "or None")
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
-        asked = self._asked_of_one(has_validation)
         if self.n_members is None:
             return MEMBERS if self.module == "auto" and not asked and is_table(X) else 1
         if self.n_members > 1 and asked:
+            works, it = ("works", "it") if len(asked) == 1 else ("work", "them")
             raise ValueError(
-                f"n_members={self.n_members} networks are each stopped by a fold of their own; got "
-                f"{' and '.join(asked)}, which only a single network can have. Set n_members=1, or "
-                "leave out what it was that asks for one."
+                f"{' and '.join(asked)} {works} with a single network only; got n_members="
+                f"{self.n_members}. Set n_members=1 or leave {it} out."
             )
         return self.n_members
 
@@ -149,10 +148,31 @@ class Ensembling(TakingTables):
     # The way of a fit.
 
     def _begin_fit(self, X: Any, has_validation: bool) -> None:
-        self._n_members = self._choose_members(X, has_validation)
+        if self.warm_start and getattr(self, "n_networks_", 1) > 1:
+            raise ValueError(
+                "warm_start goes on with a single network; the last fit made an ensemble of "
+                f"{self.n_networks_} networks. Start afresh with a clone of this estimator with "
+                "n_members=1, or set warm_start=False."
+            )
+        self._reasons_for_single = self._find_reasons_for_single(has_validation)
+        self._n_members = self._choose_members(X, self._reasons_for_single)
 
     def _begin_partial_fit(self) -> None:
+        self._reasons_for_single = ["partial_fit"]
         self._n_members = 1
+
+    def _advice_on_tables(self) -> str:
+        if self.module != "auto":
+            return (
+                f"module={self.module!r} takes numbers alone: set module='table', or encode "
+                "categories and impute missing values before."
+            )
+        asked = ["n_members=1"] if self.n_members == 1 else self._reasons_for_single
+        return (
+            f"A single network, asked for by {' and '.join(asked)}, takes such values with "
+            "module='table' alone; an ensemble does by default. Set module='table', or leave out "
+            "what asks for a single network."
+        )
 
     def _check_trains_in_parts(self) -> None:
         if self.n_members not in (None, 1) or getattr(self, "_n_members", 1) > 1:
@@ -163,9 +183,28 @@ class Ensembling(TakingTables):
 
     # Predictions: for equal classes, or for the shares that they have in training.
 
+    def _check_own(self) -> None:
+        self._check_target_prior(self._strength != 0)
+
+    def _check_target_prior(self, is_corrected: bool) -> None:
+        """Raise ValueError for a prior that is none, and for one that cannot be put back."""
+        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        if self.target_prior == "training" and not is_corrected:
+            raise ValueError(
+                "target_prior='training' puts back the class shares that logit_adjustment takes "
+                "out; without a correction, as with logit_adjustment=None or tau=0, predictions "
+                "are for the class shares that the network was shown. Leave target_prior out, or "
+                "fit with logit_adjustment='predict' or 'loss'."
+            )
+
+    @property
+    def _strength(self) -> float:
+        """How much of the prior is corrected for."""
+        return 0.0 if self._correction is None else self.tau
+
     def _scores_of_targets(self, X: ArrayLike | Dataset) -> Sequence[torch.Tensor]:
         scores = super()._scores_of_targets(X)
-        check_choice("target_prior", self.target_prior, TARGET_PRIORS)
+        self._check_target_prior(self._removed_prior is not None)
         if self.target_prior == "uniform":
             return scores
         return [s + removed for s, removed in zip(scores, self._removed_prior, strict=True)]
@@ -177,10 +216,13 @@ class Ensembling(TakingTables):
         last: list[ClassDistribution],
     ) -> None:
         super()._publish(distributions, first, last)
-        strength = 0.0 if self._correction is None else self.tau
-        self._removed_prior = [
-            torch.as_tensor(strength * d.log_prior, dtype=torch.float32) for d in distributions
-        ]
+        self.n_networks_ = self.module_.n_members if self._n_members > 1 else 1
+        self._removed_prior = None
+        if self._strength:
+            self._removed_prior = [
+                torch.as_tensor(self._strength * d.log_prior, dtype=torch.float32)
+                for d in distributions
+            ]
 
     # Training: all members at once.
 
@@ -237,8 +279,7 @@ class Ensembling(TakingTables):
             -score.log_loss if self.monitor == "balanced_log_loss" else score.accuracy
         )
         self._publish(distributions, distributions, distributions)
-        self._seed = seed
-        self._seen = distributions
+        net.optimizer_.state.clear()  # two thirds of what a pickle holds; nothing goes on from it
 
     @abstractmethod
     def _kinds(self, distributions: list[ClassDistribution]) -> Sequence[float]:

@@ -78,16 +78,22 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         predict, or of the scores that cross-entropy sees. ``"auto"`` does the second in ensembles
         and the first in a single network.
     n_members : int, optional
-        Number of networks. Several are trained each on all but a fold of its own, by which it is
-        stopped early, and averaged in prediction; 1 trains one network on all samples for
-        `max_epochs`. By default there are 8 for a table in memory, and 1 where the samples are
+        Number of folds, and of networks of each kind; every weight in `eta`, two by default, makes
+        a kind. Every network is trained on all folds but one, by which it is stopped early, and
+        all are averaged in prediction; 1 trains one network on all samples for `max_epochs`.
+        By default there are 8 for a table, which makes 16 networks, and 1 where the samples are
         something else or what is set speaks of one network: `module`, `logit_adjustment`,
-        `class_weight`, `early_stopping`, `warm_start`, `batch_sampler`, `callbacks`, `compile`,
-        `precision`, validation data or `partial_fit`.
+        `early_stopping`, `warm_start`, `batch_sampler`, `compile`, `precision`, validation data or
+        `partial_fit`. Behind a sampler that interpolates, as SMOTE in a pipeline, set 1: what is
+        made of a row would stand in other folds than the row itself, and networks would be stopped
+        and chosen by what they have all but seen.
     target_prior : {"uniform", "training"}, default="uniform"
         The class shares that predictions and probabilities are made for: equal ones, which maximise
-        the balanced accuracy, or those of the training data, which maximise the plain one. It
-        matters where `logit_adjustment` corrects for the prior, and can be set after `fit`.
+        the balanced accuracy, or those of the training data, which maximise the plain one. It can
+        be set after `fit`. With ``logit_adjustment=None`` nothing is corrected for: predictions are
+        for the class shares that the network is shown, those of the data unless class weights,
+        samplers or batches change them, which ``"uniform"`` leaves as they are. ``"training"`` is
+        refused there.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         With ``module="table"``: which columns hold categories, as a mask, places, or names; by
@@ -204,6 +210,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         have left out.
     n_iter_ : int
         Epochs trained.
+    n_networks_ : int
+        Number of networks trained, of all kinds together; 1 for a single one.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNetClassifier

@@ -28,7 +28,7 @@ class NetworkEstimator(SampleReader, PrefixedParameters):
         """Say what is built."""
         return self.module
 
-    def _told_of_samples(self) -> dict[str, Any]:
+    def _arguments_from_samples(self) -> dict[str, Any]:
         """Say what a module is told of samples, beside their shape."""
         return {}
 
@@ -44,6 +44,6 @@ class NetworkEstimator(SampleReader, PrefixedParameters):
             "input_shape": self._sample_shape,
             "n_classes": self._n_classes_told(),
         }
-        told |= self._told_of_samples()
+        told |= self._arguments_from_samples()
         network = build_network(self._built_module(), told, self._prefixed("module__"))
         return ScoresAndFeatures(network, self._targets.layout, self._targets.titles)

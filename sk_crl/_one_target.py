@@ -31,11 +31,14 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
-            Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
-            whatever its type, and is read a stretch of batches at a time, the next one while this
-            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
-            its label, for every index.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Training samples: numbers, in any shape that the module accepts. `CRLClassifier` takes
+            tables as they are, arrays or data frames with categories and missing values, where it
+            makes an ensemble, as it does by default, or ``module="table"``; it encodes them in
+            memory. Otherwise, so with ``n_members=1``, a `numpy.memmap` stays on disk, whatever its
+            type, and is read a stretch of batches at a time, the next one while this one trains. A
+            `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and its label, for
+            every index.
         y : array-like of shape (n_samples,), optional
             Their labels. None reads those of a data set: its `targets` or, going through all of it
             once, what comes with its samples.
@@ -74,7 +77,7 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
             Training samples, as in `fit`.
         y : array-like of shape (n_samples,)
             Their labels.
@@ -98,12 +101,12 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
         return self._partial_fit(X, y, classes, sample_weight)
 
     def decision_function(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
-        """Compute the scores that decide, corrected for the prior where it is removed.
+        """Compute the scores that decide, of which `predict_proba` is the softmax.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
 
         Returns
         -------
@@ -112,6 +115,9 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Raises
         ------
+        ValueError
+            For samples that are not like those of `fit`, and for ``target_prior="training"`` where
+            no prior was corrected for.
         FloatingPointError
             Where the network's scores are infinite or NaN.
         """
@@ -121,12 +127,14 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
     def predict_proba(self, X: ArrayLike | Dataset) -> NDArray[np.float32]:
         """Predict the probability of every class.
 
-        With logit adjustment these are probabilities under a uniform prior (for ``tau=1``).
+        With logit adjustment, ``tau=1`` and no class weights, they are those under equal class
+        shares, or with ``target_prior="training"`` under the shares of the training data; without
+        it, those under the class shares that the network was shown.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
 
         Returns
         -------
@@ -135,6 +143,9 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Raises
         ------
+        ValueError
+            For samples that are not like those of `fit`, and for ``target_prior="training"`` where
+            no prior was corrected for.
         FloatingPointError
             Where the network's scores are infinite or NaN.
         """
@@ -146,8 +157,8 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
 
         Returns
         -------
@@ -156,6 +167,9 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Raises
         ------
+        ValueError
+            For samples that are not like those of `fit`, and for ``target_prior="training"`` where
+            no prior was corrected for.
         FloatingPointError
             Where the network's scores are infinite or NaN.
         """
@@ -167,8 +181,8 @@ class OneTarget(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
         y : array-like of shape (n_samples,)
             True labels.
         sample_weight : array-like of shape (n_samples,), optional

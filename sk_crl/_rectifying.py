@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._checks import check_boolean, check_real
+from sk_crl._checks import check_boolean, check_choice, check_real
 from sk_crl._distribution import ClassDistribution
 from sk_crl._ensembling import Ensembling, Member
 from sk_crl._minorities import training_minorities
@@ -18,6 +18,7 @@ from sk_crl._parameters import replace_kwargs
 from sk_crl._training_parameters import is_auto
 from sk_crl.loss import ClassRectificationLoss
 from sk_crl.loss._inputs import check_alpha
+from sk_crl.loss._loss import RECTIFY
 
 ETA = 0.5  # of a single network
 ETAS_OF_MEMBERS = (0.0, 0.4)  # of the two kinds in an ensemble
@@ -64,13 +65,17 @@ class Rectifying(Ensembling):
         super().__init__(module, **kwargs)
 
     def _check_own(self) -> None:
+        super()._check_own()
         check_boolean("normalize", self.normalize)
         if not is_auto(self.eta):
             self._check_etas()
+        check_choice("rectify", self.rectify, ("auto", *RECTIFY))
         if self.rectify == "adjusted" and self._correction != "loss":
+            meaning = ", 'predict' for a single network" if is_auto(self.logit_adjustment) else ""
             raise ValueError(
                 "rectify='adjusted' rectifies the scores that logit_adjustment='loss' adjusts; got "
-                f"logit_adjustment={self.logit_adjustment!r}."
+                f"logit_adjustment={self.logit_adjustment!r}{meaning}. Set it to 'loss', or leave "
+                "rectify out."
             )
 
     def _make_criterion(

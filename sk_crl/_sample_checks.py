@@ -54,7 +54,7 @@ def validate_samples(
         shape = tuple(first_sample(X).shape)
     else:
         names = getattr(estimator, "feature_names_in_", None)
-        check_finite(name, values, names, type(estimator).__name__)
+        check_finite(name, values, names)
         shape = values.shape[1:]
     if reset:
         estimator._sample_shape = shape

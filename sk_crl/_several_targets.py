@@ -55,11 +55,14 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
-            Training samples, in any shape that the module accepts. A `numpy.memmap` stays on disk,
-            whatever its type, and is read a stretch of batches at a time, the next one while this
-            one trains. A `torch.utils.data.Dataset` returns a sample, or a tuple of a sample and
-            its label, for every index.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Training samples: numbers, in any shape that the module accepts.
+            `MultiOutputCRLClassifier` takes tables as they are, arrays or data frames with
+            categories and missing values, where it makes an ensemble, as it does by default, or
+            ``module="table"``; it encodes them in memory. Otherwise, so with ``n_members=1``, a
+            `numpy.memmap` stays on disk, whatever its type, and is read a stretch of batches at a
+            time, the next one while this one trains. A `torch.utils.data.Dataset` returns a sample,
+            or a tuple of a sample and its label, for every index.
         y : array-like, data frame or sparse array of shape (n_samples, n_targets), optional
             Their labels, in every column of a type of its own, or a multilabel indicator. None
             reads those of a data set: its `targets` or, going through all of it once, what comes
@@ -99,7 +102,7 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...), or Dataset
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
             Training samples, as in `fit`.
         y : array-like, data frame or sparse array of shape (n_samples, n_targets)
             Their labels.
@@ -125,12 +128,14 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
     def predict_proba(self, X: ArrayLike | Dataset) -> list[NDArray[np.float32]]:
         """Predict the probability of every class of every target.
 
-        With logit adjustment these are probabilities under a uniform prior (for ``tau=1``).
+        With logit adjustment, ``tau=1`` and no class weights, they are those under equal class
+        shares, or with ``target_prior="training"`` under the shares of the training data; without
+        it, those under the class shares that the network was shown.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
 
         Returns
         -------
@@ -139,6 +144,9 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Raises
         ------
+        ValueError
+            For samples that are not like those of `fit`, and for ``target_prior="training"`` where
+            no prior was corrected for.
         FloatingPointError
             Where the network's scores are infinite or NaN.
         """
@@ -149,8 +157,8 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
 
         Returns
         -------
@@ -161,6 +169,9 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Raises
         ------
+        ValueError
+            For samples that are not like those of `fit`, and for ``target_prior="training"`` where
+            no prior was corrected for.
         FloatingPointError
             Where the network's scores are infinite or NaN.
         """
@@ -172,8 +183,8 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-            Samples.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...), data frame or Dataset
+            Samples, as in `fit`.
         y : array-like, data frame or sparse array of shape (n_samples, n_targets)
             True labels; missing ones take no part.
         sample_weight : array-like of shape (n_samples,), optional

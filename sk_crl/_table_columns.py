@@ -128,6 +128,18 @@ class Table:
             isinstance(label, Number) and not isinstance(label, bool | complex) for label in labels
         )
 
+    def holds_numbers(self, place: int) -> bool:
+        """Whether a column can be read as numbers, some of which may be missing."""
+        try:
+            self._as_numbers(place)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def has_missing(self, place: int) -> bool:
+        """Whether a number of a column is missing."""
+        return bool(np.isnan(self._as_numbers(place)).any())
+
     def numbers(self, places: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
         """Read columns as numbers, in an array of their own; NaN where one is missing.
 
@@ -187,7 +199,7 @@ class Table:
 
 
 def is_table(X: Any) -> bool:
-    """Whether samples are the rows of a table in memory, rather than images or a data set.
+    """Whether samples are the rows of a table, rather than images or a data set.
 
     Parameters
     ----------
@@ -198,8 +210,8 @@ def is_table(X: Any) -> bool:
     -------
     bool
         True for a data frame with rows and for what is an array of two dimensions, or becomes one,
-        as lists of lists do. False for sparse arrays, which no network takes, and for
-        `numpy.memmap`, which may be too large to be read as a whole.
+        as lists of lists do. A `numpy.memmap` is no exception: joblib makes one of every large
+        array that it hands to a process. False for sparse arrays, which no network takes.
 
     Raises
     ------
@@ -217,7 +229,7 @@ def is_table(X: Any) -> bool:
     """
     if is_frame(X, "X"):
         return True
-    if isinstance(X, np.memmap) or sparse.issparse(X):
+    if sparse.issparse(X):
         return False
     if hasattr(X, "ndim"):
         return X.ndim == 2

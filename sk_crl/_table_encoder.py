@@ -56,8 +56,6 @@ class TableEncoder:
     ----------
     n_features_in_ : int
         The number of columns of the table.
-    is_categorical_ : ndarray of bool, shape (n_features_in_,)
-        Which of them hold categories.
     n_scaled_ : int
         The number of scaled columns, which come first in the result.
     n_numeric_ : int
@@ -85,8 +83,8 @@ class TableEncoder:
     >>> encoder = TableEncoder(categorical_features=[1]).fit(X)
     >>> encoder.n_numeric_, encoder.cardinalities_
     (2, (3,))
-    >>> encoder.get_feature_names_out().tolist()
-    ['x0', 'missingindicator_x0', 'x1']
+    >>> encoder.source_columns_
+    array([0, 0, 1])
     >>> encoder.transform(np.array([[2.5, "blue"], [None, "red"], [1e300, "green"]], object))
     array([[0., 0., 1.],
            [0., 1., 2.],
@@ -151,9 +149,7 @@ class TableEncoder:
                 stacklevel=2,
             )
 
-        self._names = table.names
         self.n_features_in_ = table.n_columns
-        self.is_categorical_ = is_categorical
         self.centers_, self.widths_ = centers, widths
         self._has_gaps = has_gaps.astype(bool)
         self.categories_ = categories
@@ -207,10 +203,10 @@ class TableEncoder:
             target[:, : self.n_scaled_] = values
             for column, (place, codes) in enumerate(zip(coded, self.categories_, strict=True)):
                 target[:, self.n_numeric_ + column] = _encode(rows.levels(place), codes)
-        self._warn_of_strangers(table, encoded[:, self.n_numeric_ :])
+        self._warn_of_unknown_categories(table, encoded[:, self.n_numeric_ :])
         return encoded
 
-    def _warn_of_strangers(self, table: Table, codes: NDArray[np.float32]) -> None:
+    def _warn_of_unknown_categories(self, table: Table, codes: NDArray[np.float32]) -> None:
         """Warn of columns whose values have all never been seen: they are of another kind."""
         is_empty = ~codes.any(axis=0)
         for column in np.flatnonzero(is_empty) if len(table) >= FEW else []:
@@ -226,21 +222,6 @@ class TableEncoder:
                     UserWarning,
                     stacklevel=2,
                 )
-
-    def get_feature_names_out(self) -> NDArray[np.object_]:
-        """Name the columns of the result.
-
-        Returns
-        -------
-        ndarray of str objects, shape (n_columns,)
-            Names as in the table, or ``"x0"``, ``"x1"``, ...; before those of columns that say
-            what is missing stands ``"missingindicator_"``.
-        """
-        known = self._names or [f"x{place}" for place in range(self.n_features_in_)]
-        names = [str(known[place]) for place in self.source_columns_]
-        for column in range(self.n_scaled_, self.n_numeric_):
-            names[column] = f"missingindicator_{names[column]}"
-        return np.array(names, dtype=object)
 
     def _learn_codes(self, table: Table, place: int, rows: dict[Any, int]) -> dict[Any, int]:
         """Give the categories of a column their codes, by how many rows have each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.utils.data import Dataset
 
 from sk_crl._base import NetworkClassifier
 from sk_crl._parameters import replace_kwargs
-from sk_crl._table_columns import read_table
+from sk_crl._table_columns import is_table, read_table
 from sk_crl._table_encoder import TableEncoder
 
 
@@ -25,7 +26,7 @@ class TakingTables(NetworkClassifier):
     @replace_kwargs(by=NetworkClassifier.__init__)
     def __init__(
         self,
-        module: str | Callable[..., nn.Module] = "table",
+        module: str | Callable[..., nn.Module],
         *,
         categorical_features: ArrayLike | str | None = "from_dtype",
         **kwargs,
@@ -51,16 +52,26 @@ class TakingTables(NetworkClassifier):
         return X
 
     def _checked_numbers(self, X: ArrayLike | Dataset, *, reset: bool, name: str) -> Any:
-        """Check samples for a network that takes numbers; say what does where they are none."""
+        """Check samples for a network that takes numbers; say what takes a table of others."""
         try:
             return super()._checked_samples(X, reset=reset, name=name)
-        except ValueError as error:
-            if "could not convert string to float" not in str(error):
+        except (TypeError, ValueError) as error:
+            # After the first fit names and number of columns may be what is wrong.
+            if not (reset and is_table(X)):
                 raise
-            raise ValueError(
-                f"{error}: {name} must hold numbers for module={self._built_module()!r}. Encode "
-                "its categories, or take module='table', which ensembles have by default."
-            ) from error
+            table = read_table(X)
+            places = range(table.n_columns)
+            strange = [place for place in places if not table.holds_numbers(place)]
+            fault = str(error).rstrip(".")
+            if strange:
+                fault += f": {table.title(strange[0])} of {name} holds values that are no numbers"
+            elif not any(map(table.has_missing, places)):
+                raise
+            raise ValueError(f"{fault}. {self._advice_on_tables()}") from error
+
+    @abstractmethod
+    def _advice_on_tables(self) -> str:
+        """Say why the network takes numbers alone, and what takes tables of any columns."""
 
     def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
         if self._encoder is None:
@@ -72,7 +83,7 @@ class TakingTables(NetworkClassifier):
             self._sample_shape = (len(self._encoder.source_columns_),)
         return self._encoder.transform(X)
 
-    def _told_of_samples(self) -> dict[str, Any]:
+    def _arguments_from_samples(self) -> dict[str, Any]:
         return {} if self._encoder is None else {"cardinalities": self._encoder.cardinalities_}
 
 

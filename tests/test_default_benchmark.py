@@ -158,6 +158,20 @@ def test_every_rival_takes_raw_tables(load, sizes, kinds):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, err_msg=name)
 
 
+def test_our_methods_train_as_many_networks_as_they_say(load):
+    methods = load("default_methods")
+    X, y, categorical = make_table(load, [40, 12, 3])
+    n_networks = {}
+    for name, make in methods.find_methods(["ours", "ablation"]).items():
+        method = make(categorical).set_params(estimator__max_epochs=1, estimator__device="cpu")
+        model = method.fit(X, y)
+        np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-6, err_msg=name)
+        n_networks[name] = model.estimator_.n_networks_
+        assert model.estimator_.module == ("table" if "'table'" in name else "auto")
+    fewer = {"CRLClassifier(eta=0)": 8, "CRLClassifier('table', n_members=1)": 1}
+    assert n_networks == dict.fromkeys(methods.OURS | methods.ABLATION, 16) | fewer
+
+
 @pytest.mark.parametrize("name", ["LightGBM", "XGBoost", "CatBoost", "RealMLP", "TabM"])
 @pytest.mark.filterwarnings("ignore")  # of other libraries
 def test_optional_rivals_take_raw_tables(load, name):
@@ -246,6 +260,18 @@ def test_targets_are_learned_from_the_rows_that_have_a_label(load, tmp_path):
     assert frame["balanced_accuracy"].between(0.5, 1).all()
     with pytest.raises(ValueError, match="No method is called 'forest'"):
         targets.run({"mo_x": table}, path, ["forest"])
+
+
+def test_our_method_for_targets_trains_an_ensemble(load):
+    targets = load("default_targets")
+    X, y, categorical = make_table(load, [40, 20])
+    Y = np.column_stack([y, y[::-1]]).astype(float)
+    Y[::5, 1] = np.nan
+    methods = targets.make_methods(categorical, ["ours"])
+    assert list(methods) == [targets.REFERENCE]
+    model = methods[targets.REFERENCE].set_params(max_epochs=1, device="cpu").fit(X, Y)
+    assert model.n_networks_ == 16
+    assert model.predict(X).shape == Y.shape
 
 
 # The report.

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,10 @@ import torch
 from ids import steady
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -55,7 +58,7 @@ def same(model, state):
 def test_a_table_is_given_to_an_ensemble(fitted):
     model, X, _ = fitted
     assert isinstance(model.module_, Members)
-    assert model.module_.n_members == 2 * MEMBERS  # with class rectification, and without
+    assert model.n_networks_ == 2 * MEMBERS  # with class rectification, and without
     assert type(model.module_._template[0].network) is TableNetwork
     assert model.net_.folds.n_folds == MEMBERS
     assert model.n_features_in_ == X.shape[1]
@@ -64,14 +67,14 @@ def test_a_table_is_given_to_an_ensemble(fitted):
 @pytest.mark.parametrize("settings", [{"eta": 0.3}, {"alpha": 0.2}, {"alpha": 0}], ids=steady)
 def test_a_weight_that_is_given_is_that_of_all_members(table, settings):
     model = ensemble(n_members=3, **settings).fit(*table)
-    assert model.module_.n_members == 3
+    assert model.n_networks_ == 3
     expected = settings.get("alpha", settings.get("eta", 0) * model.omega_)
     assert model.alpha_ == pytest.approx(expected)
 
 
 def test_classes_of_one_size_need_no_rectification(table):
     model = ensemble(n_members=3).fit(table.X[:40], np.arange(40) % 2)
-    assert model.module_.n_members == 3
+    assert model.n_networks_ == 3
     assert model.alpha_ == 0
 
 
@@ -92,11 +95,9 @@ def test_the_weight_is_that_of_the_members_chosen(fitted):
         {"module": MLP},
         {"logit_adjustment": "predict"},
         {"logit_adjustment": None},
-        {"class_weight": {0: 2}},
         {"early_stopping": True},
         {"warm_start": True},
         {"batch_sampler": "balanced"},
-        {"callbacks": [Callback()]},
         {"precision": "bfloat16"},
     ],
     ids=steady,
@@ -104,8 +105,18 @@ def test_the_weight_is_that_of_the_members_chosen(fitted):
 def test_what_speaks_of_one_network_makes_one(table, settings):
     model = ensemble(**settings).fit(*table)
     assert type(model.module_) is MLP
+    assert model.n_networks_ == 1
     assert model._encoder is None
     assert model.n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"class_weight": {0: 2}}, {"callbacks": [Callback()]}], ids=steady
+)
+def test_what_ensembles_have_too_makes_one(table, settings):
+    model = ensemble(**settings).fit(*table)
+    assert type(model.module_) is Members
+    assert model.n_networks_ == 2 * MEMBERS
 
 
 def test_validation_data_make_one_network(table):
@@ -146,12 +157,14 @@ def test_partial_fit_does_not_go_on_with_an_ensemble(fitted):
 )
 def test_what_only_a_single_network_has(table, settings):
     (name,) = settings
-    with pytest.raises(ValueError, match=rf"n_members=3 networks.*got {name}, .*n_members=1"):
+    with pytest.raises(
+        ValueError, match=rf"^{name} works with a single .*3. Set n_members=1 or leave it"
+    ):
         ensemble(n_members=3, **settings).fit(*table)
 
 
 def test_validation_data_are_of_a_single_network(table):
-    with pytest.raises(ValueError, match=r"n_members=3 networks.*got X_val and early_stopping"):
+    with pytest.raises(ValueError, match=r"^X_val and early_stopping work with .*leave them out"):
         ensemble(n_members=3, early_stopping=True).fit(*table, X_val=table.X, y_val=table.y)
 
 
@@ -278,11 +291,13 @@ def test_from_ensemble_to_network_and_back(fitted):
     assert_array_equal(model.predict_proba(X), expected)
 
 
-def test_an_ensemble_is_no_start_for_a_network(fitted):
+@pytest.mark.parametrize("n_members", [None, 1, 3])
+def test_an_ensemble_is_no_start_for_a_network(fitted, n_members):
     model, X, y = fitted
-    model = copy.deepcopy(model).set_params(warm_start=True)
+    model = copy.deepcopy(model).set_params(warm_start=True, n_members=n_members)
     state = dict(vars(model))
-    with pytest.raises(ValueError, match=r"Training cannot go on.*warm_start=False"):
+    message = r"^warm_start goes on with a single network.*ensemble of 16 networks.*n_members=1"
+    with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert same(model, state)
 
@@ -322,7 +337,7 @@ def member(model, m):
 def test_predictions_are_the_mean_of_the_members(table, logit_adjustment):
     model = ensemble(n_members=3, logit_adjustment=logit_adjustment, tau=0.5).fit(*table)
     X = torch.from_numpy(model._encoder.transform(table.X))
-    n_members = model.module_.n_members
+    n_members = model.n_networks_
     mean = np.zeros((len(X), 3))
     fold = model.net_.folds.fold.numpy()
     features = []
@@ -342,11 +357,11 @@ def test_predictions_are_the_mean_of_the_members(table, logit_adjustment):
 
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("tau", [1.0, 0.5])
-@pytest.mark.parametrize("logit_adjustment", ["loss", "predict", None])
+@pytest.mark.parametrize("logit_adjustment", ["loss", "predict"])
 def test_predictions_for_the_prior_of_training(table, logit_adjustment, tau, n_members):
     model = ensemble(n_members=n_members, logit_adjustment=logit_adjustment, tau=tau).fit(*table)
     uniform = model.predict_proba(table.X).astype(np.float64)
-    odds = uniform * (1 if logit_adjustment is None else model.prior_**tau)
+    odds = uniform * model.prior_**tau
     expected = odds / odds.sum(1, keepdims=True)
     model.set_params(target_prior="training")
     assert_allclose(model.predict_proba(table.X), expected, rtol=2e-5, atol=1e-7)
@@ -356,6 +371,31 @@ def test_predictions_for_the_prior_of_training(table, logit_adjustment, tau, n_m
     assert_allclose(model.predict_proba(table.X), expected, rtol=2e-5, atol=1e-7)
     model.set_params(target_prior="flat")
     with pytest.raises(ValueError, match="target_prior must be one of 'uniform', 'training'"):
+        model.predict(table.X)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"logit_adjustment": None},
+        {"logit_adjustment": None, "class_weight": "balanced"},
+        {"tau": 0},
+    ],
+    ids=steady,
+)
+def test_without_a_correction_no_prior_can_be_put_back(table, settings, n_members):
+    message = r"target_prior='training' puts back .*Leave target_prior out, or fit with logit_adj"
+    model = ensemble(n_members=n_members, target_prior="training", **settings)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*table)
+    if n_members == 1:
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(*table, classes=[0, 1, 2])
+    model.set_params(target_prior="uniform").fit(*table)
+    # What the network was trained under counts, not what is set afterwards.
+    model.set_params(target_prior="training", logit_adjustment="predict", tau=1.0)
+    with pytest.raises(ValueError, match=message):
         model.predict(table.X)
 
 
@@ -434,12 +474,20 @@ def test_copies_and_pickles(fitted):
         unfitted.predict(X)
 
 
+def test_pickles_hold_no_state_of_the_optimizer(table):
+    """Nothing goes on with an ensemble, and Adam's state is as large as two networks."""
+    settings = {"module__hidden_units": (64, 64), "alpha": 0, "n_members": 6}
+    model = ensemble(**settings).fit(*table)
+    weights = sum(p.nbytes for p in model.module_.parameters())
+    assert len(pickle.dumps(model)) < 1.5 * weights
+
+
 def test_grid_search(table):
     search = GridSearchCV(ensemble(n_members=2), {"eta": ["auto", 0.3], "kappa": [1, None]}, cv=2)
     search.fit(*table)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     best = search.best_estimator_
-    assert best.module_.n_members == (4 if best.eta == "auto" else 2)
+    assert best.n_networks_ == (4 if best.eta == "auto" else 2)
     assert best.net_.criterion_.rectification.kappa == best.kappa
 
 
@@ -448,6 +496,18 @@ def test_several_jobs(table):
     expected = cross_val_score(model, *table, cv=2)
     with parallel_config("threading", n_jobs=2):
         assert_array_equal(cross_val_score(model, *table, cv=2), expected)
+
+
+def test_processes_that_share_a_large_table(table):
+    """joblib maps arrays of more than a megabyte into the processes that work on them."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1e3 * table.X, rng.normal(size=(120, 1200))])
+    assert X.nbytes > 2**20
+    models = [(f"{seed}", ensemble(random_state=seed, max_epochs=1)) for seed in range(2)]
+    one = VotingClassifier(models, voting="soft", n_jobs=1).fit(X, table.y)
+    two = clone(one).set_params(n_jobs=2).fit(X, table.y)
+    assert [type(model.module_) for model in two.estimators_] == [Members, Members]
+    assert_allclose(two.predict_proba(X), one.predict_proba(X), atol=1e-5)
 
 
 class Notes(Callback):
@@ -593,7 +653,7 @@ def test_rows_of_little_weight_hardly_count_in_stopping_and_choosing():
 def test_kinds_of_networks(table, eta):
     """There are as many kinds as weights; the mean over those that count is published."""
     model = ensemble(n_members=2, eta=eta).fit(*table)
-    assert model.module_.n_members == 2 * len(eta)
+    assert model.n_networks_ == 2 * len(eta)
     weights = model.net_.criterion_.alpha.view(len(eta), 2)
     omega = model.net_.criterion_.omega.view(len(eta), 2)
     assert_allclose(weights, np.array(eta)[:, None] * omega.numpy(), rtol=1e-5)
@@ -604,10 +664,10 @@ def test_kinds_of_networks(table, eta):
 
 def test_kinds_that_are_the_same_are_trained_once(table):
     by_alpha = ensemble(n_members=2, eta=(0, 0.5), alpha=0.1).fit(*table)
-    assert by_alpha.module_.n_members == 2
+    assert by_alpha.n_networks_ == 2
     assert by_alpha.alpha_ == pytest.approx(0.1)
     balanced = ensemble(n_members=2, eta=(0, 0.5)).fit(table.X[:60], np.arange(60) % 3)
-    assert balanced.module_.n_members == 2
+    assert balanced.n_networks_ == 2
 
 
 @pytest.mark.parametrize(
@@ -643,10 +703,12 @@ def test_rows_of_weight_0_are_as_good_as_absent(table):
 def test_samples_on_disk(table, tmp_path):
     np.save(tmp_path / "X.npy", table.X)
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert type(ensemble().fit(X, table.y).module_) is MLP
+    encoded = ensemble().fit(X, table.y)
+    assert_array_equal(encoded.predict_proba(X), ensemble().fit(*table).predict_proba(table.X))
+    assert type(ensemble(n_members=1).fit(X, table.y).module_) is MLP
     model = ensemble(n_members=3, module="mlp").fit(X, table.y)
     expected = ensemble(n_members=3, module="mlp").fit(*table)
-    assert model.module_.n_members == 6
+    assert model.n_networks_ == 6
     assert_array_equal(model.predict_proba(X), expected.predict_proba(table.X))
 
 
@@ -675,22 +737,30 @@ def test_images(images):
     one = CRLClassifier(**settings, module__hidden_units=(4,)).fit(*images)
     assert type(one.module_) is MLP
     model = CRLClassifier(Convolutions, n_members=3, **settings).fit(*images)
-    assert model.module_.n_members == 6
+    assert model.n_networks_ == 6
     assert_allclose(model.predict_proba(images.X[:1]), model.predict_proba(images.X)[:1], atol=1e-6)
     assert model.score(*images) > 0.7
 
 
-@pytest.mark.parametrize("X", ["images", "data set", "sparse"])
-def test_what_is_no_table_needs_a_module(images, table, X):
-    from scipy import sparse
+def test_images_need_a_module(images):
+    message = r"of shape \(33, 2, 8, 8\)\. For images, name a network that takes them in module"
+    with pytest.raises(ValueError, match=message):
+        ensemble(n_members=3).fit(*images)
+    settings = SMALL | {"max_epochs": 1}
+    assert CRLClassifier("mlp", n_members=3, **settings).fit(*images).n_networks_ == 6
 
-    X, y = {
-        "images": images,
-        "data set": (TensorDataset(torch.from_numpy(table.X)), table.y),
-        "sparse": (sparse.csr_array(table.X), table.y),
-    }[X]
-    with pytest.raises((ValueError, TypeError), match=r"table|2 dimensions|dense|array"):
-        ensemble(n_members=3).fit(X, y)
+
+def test_data_sets_need_a_module(table):
+    data = TensorDataset(torch.from_numpy(table.X))
+    message = r"X must be a table .*; got a data set\. Set n_members=1 and module='mlp', or another"
+    with pytest.raises(TypeError, match=message):
+        ensemble(n_members=3).fit(data, table.y)
+    assert ensemble(n_members=3, module="mlp").fit(data, table.y).n_networks_ == 6
+
+
+def test_sparse_tables_are_refused(table):
+    with pytest.raises(TypeError, match=r"^Sparse data was passed, .*Use '\.toarray\(\)'"):
+        ensemble(n_members=3).fit(sparse.csr_array(table.X), table.y)
 
 
 def test_tables_as_they_come(table):
@@ -712,7 +782,59 @@ def test_tables_as_they_come(table):
     single = ensemble(n_members=1, module="table").fit(X, table.y)
     with pytest.warns(UserWarning, match="No value of column 'colour'"):
         assert np.isfinite(single.predict_proba(new)).all()
-    with pytest.raises(ValueError, match="must hold numbers"):
+
+
+SINGLE = {
+    "early_stopping": (ensemble(early_stopping=True), "fit"),
+    "warm_start and logit_adjustment": (ensemble(warm_start=True, logit_adjustment="loss"), "fit"),
+    "n_members=1": (ensemble(n_members=1), "fit"),
+    "partial_fit": (ensemble(), "partial_fit"),
+}
+
+
+@pytest.mark.parametrize("asked", SINGLE)
+@pytest.mark.parametrize("holes", [False, True], ids=["text", "holes"])
+def test_what_asks_for_a_single_network_that_takes_numbers_alone(table, asked, holes):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(table.X, columns=list("abcd"))
+    if holes:
+        X.loc[3, "c"] = np.nan
+    else:
+        X["c"] = np.array(["red", "green", "blue"])[table.y]
+    fault = (
+        r"Input X contains NaN at row 3, column 'c'; 1 of its 480 values .*"
+        if holes
+        else r"could not convert.*: column 'c' of X holds values that are no numbers\. "
+    )
+    model, method = SINGLE[asked]
+    train = partial(getattr(clone(model), method), X, table.y)
+    classes = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+    with pytest.raises(
+        ValueError,
+        match=rf"^{fault}A single network, asked for by {asked}, .*Set module='table'",
+    ):
+        train(**classes)
+    taking = clone(model).set_params(module="table")
+    getattr(taking, method)(X, table.y, **classes)
+    assert type(taking.module_) is TableNetwork
+    assert np.isfinite(taking.predict_proba(X)).all()
+
+
+def test_a_module_that_takes_numbers_alone(table):
+    X = table.X.astype(object)
+    X[:, 2] = "red"
+    message = (
+        r": column 2 of X holds values that are no .*module='mlp' takes numbers.*module='table'"
+    )
+    for n_members in (None, 3):
+        with pytest.raises(ValueError, match=message):
+            ensemble(n_members=n_members, module="mlp").fit(X, table.y)
+
+
+def test_what_no_network_takes_is_told_as_ever(table):
+    X = table.X.copy()
+    X[5, 1] = np.inf
+    with pytest.raises(ValueError, match=r"contains infinity.* at row 5, column 1"):
         ensemble(n_members=1).fit(X, table.y)
 
 

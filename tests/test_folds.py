@@ -10,6 +10,7 @@ from torch import nn
 
 from sk_crl import CRLClassifier, MultiOutputCRLClassifier
 from sk_crl._averaging import Averaging
+from sk_crl._checks import draw_seed
 from sk_crl._decision import Decision
 from sk_crl._distribution import ClassDistribution
 from sk_crl._layout import ColumnLayout
@@ -296,7 +297,7 @@ def trained_alone(estimator, X, y, weight=None):
 
     Returns the best weights of every member, and the epoch that each of them is from.
     """
-    net, seed = estimator.net_, estimator._seed
+    net, seed = estimator.net_, draw_seed(estimator.random_state)
     n_folds, n_members = net.folds.n_folds, net.folds.n_members
     fold = fold_codes(y[:, None], n_folds, np.random.default_rng(seed))
     folds = Folds(torch.from_numpy(fold), n_folds, n_members)
@@ -460,7 +461,7 @@ def test_no_leak_between_members():
     base = CRLClassifier(
         Small, n_members=3, eta=0.4, max_epochs=2, random_state=0, patience=9, device="cpu"
     )
-    fold = fold_codes(y[:, None], 3, np.random.default_rng(base.fit(X, y)._seed))
+    fold = fold_codes(y[:, None], 3, np.random.default_rng(draw_seed(base.random_state)))
     calls = []
 
     def fixed(codes, n_splits, rng):

@@ -656,7 +656,9 @@ def test_samplers_are_for_single_networks(table):
     """Copies of a row would stand in the folds that members leave out."""
     for model, y in [(resampled(), table.y), (several(), two_targets(table))]:
         before = dict(vars(model.set_params(n_members=3)))
-        with pytest.raises(ValueError, match=r"got sampler, .* a single network.*n_members=1"):
+        with pytest.raises(
+            ValueError, match=r"^sampler works with a single network only; .*n_members=1"
+        ):
             model.fit(table.X, y)
         assert vars(model) == before
         model.set_params(n_members=1).fit(table.X, y)

@@ -102,7 +102,7 @@ def _is_ensemble(estimator: Any) -> bool:
     if not isinstance(inner, Ensembling):
         return False
     is_fitted = isinstance(estimator, FrozenEstimator) and hasattr(inner, "net_")
-    return inner._n_members > 1 if is_fitted else inner._may_make_ensemble()
+    return inner.n_networks_ > 1 if is_fitted else inner._may_make_ensemble()
 
 
 class NetworkWrapper(DecidingWrapper):

@@ -25,9 +25,9 @@ class _Resampling(Ensembling):
 
     sampler: Any
 
-    def _asked_of_one(self, has_validation: bool = False) -> list[str]:
+    def _find_reasons_for_single(self, has_validation: bool = False) -> list[str]:
         # Copies of a sample would stand in other folds than the sample itself.
-        return [*super()._asked_of_one(has_validation), "sampler"]
+        return [*super()._find_reasons_for_single(has_validation), "sampler"]
 
     def _resampled(self, samples: Samples, seed: int) -> Samples:
         """Sample, without a look at validation data."""
