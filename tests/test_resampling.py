@@ -7,7 +7,7 @@ import warnings
 import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from ids import steady
@@ -314,6 +314,7 @@ def test_down_is_never_less_even_and_loses_no_class(codes, seed):
 
 @settings(deadline=None)
 @given(coded(), st.sampled_from([1, -1]))
+@example(np.array([[0, -1], [0, -1]]), 1)
 def test_pulls_are_how_steeply_unevenness_falls(codes, step):
     evening = _Evening(codes, step, np.random.default_rng(0))
     assert evening.unevenness[0] == pytest.approx(unevenness(codes), abs=1e-12)

@@ -121,7 +121,8 @@ class _Evening:
         return np.maximum(self.sizes, 1)
 
     def _unevenness(self) -> float:
-        return float((self.n_classes * self.squares / self._sizes() ** 2 - 1).sum())
+        of_targets = self.n_classes * self.squares / self._sizes() ** 2
+        return float(of_targets.sum() - (self.sizes > 0).sum())
 
     def _candidates(self, column: int) -> NDArray[np.int64]:
         """Draw rows of a class, in random order."""
