@@ -21,7 +21,7 @@ MOST_REPEATS = 3  # a fit of the larger one takes a good part of a minute
 
 def default_rows(setting: Setting) -> Iterator[Row]:
     """Measure fitting tables of three classes, on two threads."""
-    if N_THREADS > (os.cpu_count() or 1):
+    if (os.cpu_count() or 1) < N_THREADS:
         skip("CRLClassifier()", "the machine has a single processor")
         return
     setting = setting._replace(repeats=min(setting.repeats, MOST_REPEATS))
