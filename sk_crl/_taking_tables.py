@@ -67,7 +67,8 @@ class TakingTables(NetworkClassifier):
                 fault += f": {table.title(strange[0])} of {name} holds values that are no numbers"
             elif not any(map(table.has_missing, places)):
                 raise
-            raise ValueError(f"{fault}. {self._advice_on_tables()}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{fault}. {self._advice_on_tables()}") from error
 
     @abstractmethod
     def _advice_on_tables(self) -> str:
