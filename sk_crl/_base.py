@@ -19,6 +19,7 @@ from sk_crl._labels import Labels
 from sk_crl._parameters import replace_kwargs
 from sk_crl._prediction import NetworkPredictor
 from sk_crl._reading import unchanged_on_error
+from sk_crl._sample_checks import warn_of_scales
 from sk_crl._samples import Samples
 from sk_crl._targets import Targets
 from sk_crl._training_parameters import check_parameters
@@ -111,6 +112,8 @@ class NetworkClassifier(NetworkPredictor):
 
     # What a loss has to add.
 
+    _advice_on_scales = "Scale the features, for instance with StandardScaler."
+
     @abstractmethod
     def _make_criterion(
         self, distributions: list[ClassDistribution], class_weight: list[NDArray] | None
@@ -158,6 +161,9 @@ class NetworkClassifier(NetworkPredictor):
             if before is None:
                 self._targets = Targets.learn(given.labels)
             samples = self._encoded(given)
+            if before is None and self._built_module() == "mlp":
+                names = getattr(self, "feature_names_in_", None)
+                warn_of_scales(samples.X, names, self._advice_on_scales)
             seed = draw_seed(self.random_state)
             distributions = self._distributions(samples)
             for title, distribution in zip(self._targets.titles, distributions, strict=True):

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 
+# The share of copies in a class, at least, that an over-sampler is taken to have made.
+_LEAST_SHARE = 0.4
+
 
 def deal_folds(samples: Samples, n_folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Deal samples out to folds that hold every class as evenly as possible.
@@ -29,32 +32,30 @@ def deal_folds(samples: Samples, n_folds: int, rng: np.random.Generator) -> NDAr
     ndarray of int64, shape (n_samples,)
         Fold of every sample, from 0.
     """
-    first, original = _find_copies(samples)
-    return fold_codes(samples.codes[first], min(n_folds, len(first)), rng)[original]
+    original = _find_originals(samples)
+    rows, original = np.unique(original, return_inverse=True)
+    return fold_codes(samples.codes[rows], min(n_folds, len(rows)), rng)[original]
 
 
-def _find_copies(samples: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the samples that are no copies made by an over-sampler, and of which each is a copy.
+def _find_originals(samples: Samples) -> NDArray[np.int64]:
+    """Find for every sample the first that it is a copy of, made by an over-sampler, or itself.
 
-    Such a sampler leaves the largest class alone. Where rows of that are equal, too, it is that
-    values are few, and equal rows are samples in their own right.
+    Such a sampler leaves the largest class alone. In classes that repeat their rows hardly more
+    often than that one, and in a class of nothing but equal rows, it is that values are few, and
+    equal rows are samples in their own right.
     """
-    n_samples = len(samples.rows)
-    none = np.arange(n_samples), np.arange(n_samples)
+    places = np.arange(len(samples.rows))
     if not isinstance(samples.X, np.ndarray) or samples.X.ndim != 2:
-        return none
-    table = np.ascontiguousarray(samples.X[samples.rows])
-    as_one = table.view(np.dtype((np.void, table.itemsize * table.shape[1]))).ravel()
-    features, same_features = np.unique(as_one, return_inverse=True)
-    if len(features) == n_samples:
-        return none
+        return places
+    # By hashes, since samples may not fit into memory twice.
+    features = np.array([hash(samples.X[row].tobytes()) for row in samples.rows])
     _, label = np.unique(samples.codes, axis=0, return_inverse=True)
-    whole = np.column_stack([same_features.ravel(), label.ravel()])
-    _, first, original, n_equal = np.unique(
-        whole, axis=0, return_index=True, return_inverse=True, return_counts=True
+    label = label.ravel()
+    _, first, which = np.unique(
+        np.column_stack([features, label]), axis=0, return_index=True, return_inverse=True
     )
-    label_of_first = label.ravel()[first]
-    largest = np.bincount(label_of_first).argmax()
-    if n_equal.max() == 1 or n_equal[label_of_first == largest].max() > 1:
-        return none
-    return first, original.ravel()
+    n_rows, n_distinct = np.bincount(label), np.bincount(label[first])
+    repeated = 1 - n_distinct / n_rows
+    usual = repeated[n_distinct == n_distinct.max()].min()
+    is_copied = (repeated > max(2 * usual, _LEAST_SHARE)) & (n_distinct > 1)
+    return np.where(is_copied[label], first[which.ravel()], places)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class ClassDistribution:
@@ -70,8 +72,9 @@ class ClassDistribution:
         The share of samples that a balanced set, every class as large as the largest, would hold
         and this one lacks.
         """
-        # Rounding must not take it below the 0 of balanced classes.
-        return max(0.0, float(1 - self.seen.sum() / (len(self.seen) * self.seen.max())))
+        omega = float(1 - self.seen.sum() / (len(self.seen) * self.seen.max()))
+        # Counts that are sums of weights are balanced up to rounding.
+        return omega if omega > _ROUNDING else 0.0
 
     def alpha(self, eta: float) -> float:
         r"""Weight of class rectification, :math:`\min(\eta \Omega, 1)` (Eq. 8)."""

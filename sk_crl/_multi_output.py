@@ -191,9 +191,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
     omega_ : ndarray of shape (n_outputs_,)
         Imbalance of the training data (Eq. 8), in [0, 1).
     alpha_ : ndarray of shape (n_outputs_,)
-        Weight that class rectification had, in the first epoch where it changes.
-        Where an ensemble has chosen its members without rectification it is 0, and half where it
-        has chosen both kinds.
+        Weight that class rectification had, in the first epoch where it changes; the mean over
+        the networks of an ensemble that count.
     batch_prior_ : list of ndarray of shape (n_classes,)
         Class shares of the batches, which logit adjustment goes by: `prior_` unless a batch sampler
         changes them, and then those of the epoch that the network is from.

@@ -105,7 +105,7 @@ class Rectifying(Ensembling):
 
     def _check_etas(self) -> None:
         """Check the weight, or the weights, of class rectification per unit of imbalance."""
-        is_several = isinstance(self.eta, Sequence | np.ndarray) and not isinstance(self.eta, str)
+        is_several = np.ndim(self.eta) > 0
         if is_several and (self._n_members == 1 or not len(self.eta)):
             raise ValueError(
                 "eta must be one number for a single network, and for an ensemble one or more; got "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sized
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from sk_crl.training._sources import first_sample
 
 if TYPE_CHECKING:
     from sk_crl._reading import SampleReader
+
+FAR_OFF = 300.0
 
 
 def validate_samples(
@@ -65,6 +68,38 @@ def validate_samples(
             f"samples of shape {estimator._sample_shape}."
         )
     return values
+
+
+def warn_of_scales(X: NDArray | Dataset, names: ArrayLike | None, advice: str) -> None:
+    """Warn of columns far from the scale that networks start from, and say what to do.
+
+    Parameters
+    ----------
+    X : ndarray or Dataset
+        Samples; only tables in memory are looked at.
+    names : array-like of str, optional
+        The names of their columns.
+    advice : str
+        What to do about it.
+
+    Warns
+    -----
+    UserWarning
+        Of the column whose root mean square is farthest beyond `FAR_OFF`.
+    """
+    if not isinstance(X, np.ndarray) or isinstance(X, np.memmap) or X.ndim != 2 or not X.size:
+        return
+    with np.errstate(over="ignore"):
+        size = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
+    worst = int(size.argmax())
+    if size[worst] > FAR_OFF:
+        title = f"column {worst}" if names is None else f"column {names[worst]!r}"
+        warnings.warn(
+            f"Networks learn little from features on scales far from 1: the root mean square of "
+            f"{title} of X is {size[worst]:.3g}. {advice}",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _checked(estimator: SampleReader, X: ArrayLike, reset: bool) -> NDArray:

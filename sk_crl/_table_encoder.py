@@ -16,6 +16,7 @@ from sk_crl._table_columns import Levels, Table, find_categorical, read_table
 CLIP = 3.0  # what no scaled value exceeds
 FAR = 1e9  # at which float64 cannot tell a clipped value from the bound; its square is finite
 FEW = 10  # fewer values may well be rare or unknown categories alone
+MANY = 20  # fewer numbers may well be names of categories
 ROWS_AT_ONCE = 2**14  # so that float64 copies stay small beside the table
 
 
@@ -124,7 +125,8 @@ class TableEncoder:
         Warns
         -----
         UserWarning
-            Of categorical columns where most values stand in a single row, and have no code.
+            Of categorical columns where most values stand in a single row, and have no code, and of
+            text, found to be categories by its type, most of which are different numbers.
         """
         check_integer("min_frequency", self.min_frequency, 1)
         check_integer("max_categories", self.max_categories, 1)
@@ -134,17 +136,27 @@ class TableEncoder:
         scaled, coded = np.flatnonzero(~is_categorical), np.flatnonzero(is_categorical)
         learned = [_learn_scale(table.numbers([place])[:, 0]) for place in scaled]
         centers, widths, has_gaps = np.array(learned, dtype=np.float64).reshape(-1, 3).T
-        categories, lost = [], []
+        by_type = isinstance(self.categorical_features, str)  # the user has named none
+        categories, lost, numbers = [], [], []
         for place in coded:
             rows = _count(table, place)
             categories.append(self._learn_codes(table, place, rows))
-            if _are_mostly_lost(rows, categories[-1]):
+            if by_type and _are_numbers_as_text(rows):
+                numbers.append(table.title(place))
+            elif _are_mostly_lost(rows, categories[-1]):
                 lost.append(table.title(place))
+        if numbers:
+            warnings.warn(
+                f"The values of {', '.join(numbers)} of X are numbers kept as text, and count as "
+                "categories without an order. Make numbers of them or, if they are categories, "
+                "name them in categorical_features.",
+                UserWarning,
+                stacklevel=2,
+            )
         if lost:
             warnings.warn(
                 f"Most values of {', '.join(lost)} of X stand in one training row alone, and count "
-                "as unknown. If these are numbers kept as text, make numbers of them; drop columns "
-                "of identifiers, and merge categories that are rare.",
+                "as unknown. Drop columns of identifiers, and merge categories that are rare.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -218,7 +230,8 @@ class TableEncoder:
                 warnings.warn(
                     f"No value of {table.title(place)} of X is a category that the training rows "
                     f"have: got, for instance, {plain(got[0])}; known is, for instance, "
-                    f"{plain(next(iter(known)))}. Bring the column into the form it had there.",
+                    f"{plain(next(iter(known)))}. Bring the column into the form it had there, or "
+                    "fit without it if it holds identifiers.",
                     UserWarning,
                     stacklevel=2,
                 )
@@ -243,6 +256,22 @@ def _count(table: Table, place: int) -> dict[Any, int]:
     counts = np.bincount(codes % len(labels), minlength=len(labels)).tolist()
     pairs = zip(labels, counts, strict=True)
     return {label: count for label, count in pairs if not is_missing_value(label)}
+
+
+def _are_numbers_as_text(rows: dict[Any, int]) -> bool:
+    """Whether most rows have text that reads as a number, and there are many such numbers."""
+    numbers = [label for label in rows if isinstance(label, str) and _reads_as_number(label)]
+    n_rows = sum(rows[label] for label in numbers)
+    return len(numbers) >= MANY and 2 * n_rows > sum(rows.values())
+
+
+def _reads_as_number(text: str) -> bool:
+    """Whether text is a number, thousands perhaps set apart by commas."""
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def _are_mostly_lost(rows: dict[Any, int], codes: dict[Any, int]) -> bool:

@@ -21,6 +21,10 @@ from sk_crl._table_encoder import TableEncoder
 class TakingTables(NetworkClassifier):
     """Classifiers that encode raw tables where their network is one for tables."""
 
+    _advice_on_scales = (
+        "Scale the features, for instance with StandardScaler, or set module='table', which does "
+        "so by itself."
+    )
     _encoder: TableEncoder | None
 
     @replace_kwargs(by=NetworkClassifier.__init__)

@@ -312,8 +312,25 @@ def test_bool_labels(table, either):
     assert model.minority_classes_.tolist() == [True]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_features_on_scales_far_from_1_are_warned_of(table, fast, named):
+    pandas = pytest.importorskip("pandas")
+    X = table.X * np.array([1, 1e4, 500, *[1] * (table.X.shape[1] - 3)])
+    X = pandas.DataFrame(X).add_prefix("x") if named else X
+    title = "column 'x1'" if named else "column 1"
+    message = rf"root mean square of {title} of X is .*e\+04. Scale .* or set module='table'"
+    with pytest.warns(UserWarning, match=message):
+        fast().fit(X, table.y)
+
+
+def test_networks_that_scale_by_themselves_take_any_scale(table, fast):
+    X = 1e4 * table.X
+    fast(module="table").fit(X, table.y)
+    fast(module=lambda n_features, n_classes: nn.Linear(n_features, n_classes)).fit(X, table.y)
+
+
 def test_containers(table, either, container):
-    X = np.round(100 * table.X).astype(np.float32)
+    X = np.round(20 * table.X).astype(np.float32)
     expected, contained = either().fit(X, table.y), container(X)
     model = either().fit(contained, table.y)
     assert_same_weights(model, expected)
@@ -323,7 +340,7 @@ def test_containers(table, either, container):
 
 
 def test_containers_of_validation_data_and_in_going_on(table, fast, container):
-    X = np.round(100 * table.X).astype(np.float32)
+    X = np.round(20 * table.X).astype(np.float32)
     expected = fast().fit(X, table.y, X_val=X[:50], y_val=table.y[:50])
     contained, first = container(X), container(X[:50])
     model = fast().fit(contained, table.y, X_val=first, y_val=table.y[:50])
@@ -1229,6 +1246,18 @@ def test_an_interrupted_fit_is_none(table, either, at, epoch):
     with pytest.raises(KeyboardInterrupt):
         model.fit(*table)
     assert vars(model) == before
+
+
+def test_a_handler_that_raises_is_ctrl_c_too(table, fast):
+    def handler(*args):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fast(callbacks=[CtrlC("epoch", 2)], max_epochs=10).fit(*table)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_fit_interrupted_in_validation_is_none(table, fast):

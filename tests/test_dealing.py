@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import RandomOverSampler
 
 from sk_crl import CRLClassifier
-from sk_crl._dealing import deal_folds
+from sk_crl._dealing import _find_originals, deal_folds
 from sk_crl._samples import Samples
 from sk_crl._stratification import fold_codes
 
@@ -19,16 +19,17 @@ def samples_of(X, y, rows=None):
 
 @settings(deadline=None, max_examples=60)
 @given(
-    copied=st.lists(st.integers(0, 7), max_size=30),
-    n_others=st.integers(9, 20),
+    drawn=st.lists(st.integers(0, 7), min_size=20, max_size=40),
+    n_chance=st.integers(0, 2),
     n_folds=st.integers(2, 6),
     seed=st.integers(0, 3),
 )
-def test_copies_go_with_their_row(copied, n_others, n_folds, seed):
-    """Rows 0 to 7 of the smaller classes are there once and more often."""
-    place = np.array([*range(8), *copied, *range(8, 8 + n_others)])
+def test_copies_go_with_their_row(drawn, n_chance, n_folds, seed):
+    """Rows 0 to 7 of the smaller classes are there once and more; few of the largest are twice."""
+    place = np.array([*range(8), *drawn, *(row % 8 for row in range(16)), *range(8, 40)])
+    place = np.append(place, np.arange(8, 8 + n_chance))
     X = np.column_stack([place // 2, place % 2]).astype(np.float32)
-    y = np.where(place < 8, 1 + place % 3, 0)
+    y = np.where(place < 8, 1 + place % 2, 0)
     fold = deal_folds(samples_of(X, y), n_folds, np.random.default_rng(seed))
     for row in range(8):
         assert len(set(fold[place == row].tolist())) == 1
@@ -37,12 +38,33 @@ def test_copies_go_with_their_row(copied, n_others, n_folds, seed):
     assert sizes.max() - sizes.min() <= 2
 
 
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 9), names=st.permutations(range(3)))
+def test_names_of_classes_do_not_matter(seed, names):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(40, 2)).astype(np.float32), np.repeat([0, 1, 2], [24, 8, 8])
+    rows = np.append(np.arange(40), rng.choice(np.arange(24, 40), 30))
+    samples = samples_of(X[rows], y[rows])
+    renamed = samples._replace(codes=np.array(names)[samples.codes])
+    originals = _find_originals(samples)
+    assert np.array_equal(_find_originals(renamed), originals)
+    assert np.array_equal(X[rows[originals]], X[rows])
+
+
 def test_equal_rows_of_the_largest_class_are_samples_in_their_own_right():
     """Where values are few, rows of all classes are equal by chance."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 3, (80, 2)).astype(np.float32), np.repeat([0, 1], [60, 20])
     fold = deal_folds(samples_of(X, y), 4, np.random.default_rng(0))
     assert np.array_equal(fold, fold_codes(y[:, None], 4, np.random.default_rng(0)))
+
+
+def test_a_class_of_equal_rows_is_spread_over_the_folds():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 2)).astype(np.float32), np.repeat([0, 1, 2], [50, 30, 10])
+    X[y == 2] = 0
+    fold = deal_folds(samples_of(X, y), 5, np.random.default_rng(0))
+    assert np.bincount(fold[y == 2]).tolist() == [2] * 5
 
 
 def test_rows_that_differ_in_their_labels_are_no_copies():

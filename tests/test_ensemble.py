@@ -20,6 +20,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.utils.class_weight import compute_sample_weight
 from skorch.callbacks import BatchScoring, Callback, EpochScoring
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -662,6 +663,14 @@ def test_kinds_of_networks(table, eta):
     assert model.alpha_ == pytest.approx(shares @ np.array(eta) * model.omega_)
 
 
+def test_balanced_up_to_rounding_is_balanced(table):
+    """Weights that even classes out leave sums that differ by rounding."""
+    weight = compute_sample_weight("balanced", table.y)
+    model = ensemble(n_members=2, eta=(0, 0.5)).fit(*table, weight)
+    assert model.omega_ == model.alpha_ == 0
+    assert model.n_networks_ == 2
+
+
 def test_kinds_that_are_the_same_are_trained_once(table):
     by_alpha = ensemble(n_members=2, eta=(0, 0.5), alpha=0.1).fit(*table)
     assert by_alpha.n_networks_ == 2
@@ -676,6 +685,7 @@ def test_kinds_that_are_the_same_are_trained_once(table):
         ({"n_members": 1, "eta": (0, 0.4)}, "eta must be one number for a single network"),
         ({"n_members": 2, "eta": ()}, r"for an ensemble one or more; got \(\)"),
         ({"n_members": 2, "eta": (0, -1)}, r"eta must be a number in \[0, inf\); got -1"),
+        ({"n_members": 2, "eta": np.array(0.5)}, r"eta must be a number .*; got array\(0.5\)"),
         ({"n_members": 2, "eta": "much"}, r"eta must be a number in \[0, inf\); got 'much'"),
         ({"n_members": 2, "alpha": 2}, r"alpha must"),
     ],
@@ -842,7 +852,7 @@ def test_what_no_network_takes_is_told_as_ever(table):
 def test_numbers_kept_as_text_are_warned_of_in_fit(table, settings):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame({"a": table.X[:, 0], "b": table.X[:, 1].astype(str)})
-    with pytest.warns(UserWarning, match="Most values of column 'b' of X"):
+    with pytest.warns(UserWarning, match="values of column 'b' of X are numbers kept as text"):
         ensemble(**settings).fit(X, table.y)
 
 

@@ -269,6 +269,14 @@ def test_a_sampler_that_leaves_nothing_is_refused():
         resampled(sampler).fit(X, y)
 
 
+@pytest.mark.parametrize("logit_adjustment", [None, "predict"])
+def test_the_prior_before_sampling_is_not_known(logit_adjustment):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.repeat([0, 1], [30, 10])
+    model = ResampledClassifier(target_prior="training", logit_adjustment=logit_adjustment)
+    with pytest.raises(ValueError, match="target_prior"):
+        model.fit(X, y)
+
+
 # ---------------------------------------------------------------------------------- several targets
 
 

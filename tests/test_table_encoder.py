@@ -2,6 +2,7 @@
 
 import datetime
 import pickle
+import warnings
 from math import inf, isnan, nan, sqrt
 
 import numpy as np
@@ -552,19 +553,43 @@ def test_real_tables(data_folder):
 def test_columns_that_teach_nothing_are_warned_of():
     X = pd.DataFrame(
         {
-            "amount": [str(number / 7) for number in range(40)],
+            "name": [f"person {number}" for number in range(40)],
             "kind": [*"xy"] * 20,
             "code": [f"c{number}" for number in range(30)] + 5 * [None] + ["c"] * 5,
         }
     )
     expected = (
-        "Most values of column 'amount', column 'code' of X .* count as unknown.*numbers kept as "
-        "text, make numbers of them; drop columns of identifiers"
+        "Most values of column 'name', column 'code' of X .* count as unknown. Drop columns of "
+        "identifiers"
     )
     with pytest.warns(UserWarning, match=expected):
         TableEncoder().fit(X)
     with pytest.warns(UserWarning, match="Most values of column 0 of X"):
         TableEncoder([0]).fit(np.arange(10)[:, None])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        [str(number % 30) for number in range(90)],
+        [f"{number / 7}" for number in range(40)],
+        [f"1,{number:03}" for number in range(25)] + ["?"] * 10 + [None],
+    ],
+    ids=["repeated", "unique", "thousands"],
+)
+def test_numbers_kept_as_text_are_warned_of(text):
+    X = pd.DataFrame({"price": text})
+    with pytest.warns(UserWarning, match="values of column 'price' of X are numbers kept as text"):
+        TableEncoder().fit(X)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Most values")
+        TableEncoder(["price"]).fit(X)  # named, they are categories
+
+
+def test_few_numbers_may_be_names():
+    TableEncoder().fit(pd.DataFrame({"grade": [str(number % 19) for number in range(95)]}))
+    mixed = [f"room {number}" for number in range(30)] + [str(number) for number in range(25)]
+    TableEncoder().fit(pd.DataFrame({"place": mixed * 2}))
 
 
 @pytest.mark.parametrize(

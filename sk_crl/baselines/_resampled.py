@@ -27,7 +27,16 @@ class _Resampling(Ensembling):
 
     def _find_reasons_for_single(self, has_validation: bool = False) -> list[str]:
         # Copies of a sample would stand in other folds than the sample itself.
-        return [*super()._find_reasons_for_single(has_validation), "sampler"]
+        asked = super()._find_reasons_for_single(has_validation)
+        return [*(name for name in asked if name != "logit_adjustment"), "sampler"]
+
+    def _check_own(self) -> None:
+        super()._check_own()
+        if self.target_prior == "training":
+            raise ValueError(
+                f"{type(self).__name__} knows the class shares that its sampler makes, and not "
+                "those before; got target_prior='training'. Leave target_prior out."
+            )
 
     def _resampled(self, samples: Samples, seed: int) -> Samples:
         """Sample, without a look at validation data."""

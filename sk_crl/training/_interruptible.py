@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import signal
 
 from skorch import NeuralNetClassifier
 
@@ -14,11 +15,14 @@ class PlannedStop(KeyboardInterrupt):
 def is_planned(interrupt: KeyboardInterrupt) -> bool:
     """Whether code has raised an interrupt, as callbacks of skorch do to stop; else it is Ctrl-C.
 
-    Ctrl-C comes from outside, at any other instruction than one that raises.
+    Ctrl-C comes from outside, at any other instruction than one that raises, or from a handler.
     """
     last = interrupt.__traceback__
     while last.tb_next is not None:
         last = last.tb_next
+    handler = signal.getsignal(signal.SIGINT)
+    if last.tb_frame.f_code is getattr(handler, "__code__", None):
+        return False
     raising = (
         instruction.offset
         for instruction in dis.get_instructions(last.tb_frame.f_code)
