@@ -68,8 +68,9 @@ class SeveralTargets(ClassifierMixin, NetworkClassifier):
             reads those of a data set: its `targets` or, going through all of it once, what comes
             with its samples.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights in the loss and in the class counts. Class rectification ignores them, but a
-            sample of weight 0 is as good as absent.
+            Weights in the loss, in early stopping and in the class counts, and hence in the prior
+            that is removed: to make a class count for more, use `class_weight`. Class rectification
+            ignores them, but a sample of weight 0 is as good as absent.
         X_val, y_val : array-like, optional
             Validation samples and labels, in any form that `X` and `y` have. Their scores are
             recorded, and are what early stopping watches.
