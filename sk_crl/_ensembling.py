@@ -85,8 +85,7 @@ class Ensembling(TakingTables):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        may_be_table = self.module == "auto" and self._may_make_ensemble()
-        tags.input_tags.allow_nan = may_be_table or self.module == "table"
+        tags.input_tags.allow_nan |= self.module == "auto" and self._may_make_ensemble()
         return tags
 
     # What is made: an ensemble, or one network.
@@ -163,10 +162,7 @@ class Ensembling(TakingTables):
 
     def _advice_on_tables(self) -> str:
         if self.module != "auto":
-            return (
-                f"module={self.module!r} takes numbers alone: set module='table', or encode "
-                "categories and impute missing values before."
-            )
+            return super()._advice_on_tables()
         asked = ["n_members=1"] if self.n_members == 1 else self._reasons_for_single
         return (
             f"A single network, asked for by {' and '.join(asked)}, takes such values with "

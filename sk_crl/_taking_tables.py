@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +36,11 @@ class TakingTables(NetworkClassifier):
     ):
         self.categorical_features = categorical_features
         super().__init__(module, **kwargs)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.module == "table"
+        return tags
 
     def _checked_samples(self, X: ArrayLike | Dataset, *, reset: bool, name: str = "X") -> Any:
         if reset:
@@ -74,9 +78,12 @@ class TakingTables(NetworkClassifier):
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{fault}. {self._advice_on_tables()}") from error
 
-    @abstractmethod
     def _advice_on_tables(self) -> str:
         """Say why the network takes numbers alone, and what takes tables of any columns."""
+        return (
+            f"module={self.module!r} takes numbers alone: set module='table', or encode categories "
+            "and impute missing values before."
+        )
 
     def _encoded_samples(self, X: Any, learn_from: NDArray | None = None) -> Any:
         if self._encoder is None:

@@ -5,6 +5,7 @@ import warnings
 
 import naive_losses as naive
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -463,7 +464,7 @@ RECTIFICATION = [
 )
 def test_parameters_are_those_of_training_and_the_loss(kind, crl):
     ours, theirs = kind().get_params(), crl().get_params()
-    of_ensembles = {"n_members", "target_prior", "categorical_features"}
+    of_ensembles = {"n_members", "target_prior"}
     assert ours.keys() == theirs.keys() - set(RECTIFICATION) - of_ensembles | {"loss"}
     differ = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
     assert differ == {"module", "logit_adjustment", "max_epochs", "batch_size"}
@@ -472,6 +473,18 @@ def test_parameters_are_those_of_training_and_the_loss(kind, crl):
     for name in RECTIFICATION:
         with pytest.raises(TypeError, match=f"Unknown parameter '{name}'"):
             kind(**{name: 1})
+
+
+@pytest.mark.parametrize("name", ["focal", "ldam"])
+def test_losses_train_the_network_for_tables_on_tables_as_they_are(name):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=80), "city": rng.choice(["x", "y", "z"], 80)})
+    X.loc[3, "a"] = np.nan
+    y = (X["city"] == "x").astype(int)
+    model = LossClassifier("table", loss=name, max_epochs=40, random_state=0).fit(X, y)
+    assert model.score(X, y) == 1
+    with pytest.raises(ValueError, match="column 'city' of X holds values that are no numbers"):
+        LossClassifier(loss=name).fit(X, y)
 
 
 def test_settings_of_a_loss_are_parameters(table):

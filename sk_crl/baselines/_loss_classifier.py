@@ -10,19 +10,19 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
-from sk_crl._base import NetworkClassifier
 from sk_crl._distribution import ClassDistribution
 from sk_crl._one_target import OneTarget
 from sk_crl._parameters import replace_kwargs
 from sk_crl._several_targets import SeveralTargets
+from sk_crl._taking_tables import TakingTables
 from sk_crl.baselines._build_loss import CORRECTING, build_loss, loss_settings
 from sk_crl.loss._of_scores import LossOfScores
 
 
-class _OtherLoss(NetworkClassifier):
+class _OtherLoss(TakingTables):
     """Training under a loss of scores and labels."""
 
-    _prefixes = (*NetworkClassifier._prefixes, "loss__")
+    _prefixes = (*TakingTables._prefixes, "loss__")
     loss: Any
 
     def _all_names(self) -> list[str]:
@@ -85,7 +85,7 @@ class LossClassifier(_OtherLoss, OneTarget):
     Parameters
     ----------
     module : str, nn.Module class or callable, default="mlp"
-        The network, as in `CRLClassifier`.
+        The network, as in `CRLClassifier`. With ``"table"``, tables are taken as they are.
     loss : {"focal", "class_balanced", "ldam", "balanced_softmax"}, nn.Module class or callable, \
             default="focal"
         The loss: a name, or what builds one. Told `class_counts`, a list of one array of shape
@@ -168,7 +168,7 @@ class LossClassifier(_OtherLoss, OneTarget):
     array([0, 0, 0])
     """
 
-    @replace_kwargs(by=OneTarget.__init__)
+    @replace_kwargs(by=TakingTables.__init__)
     def __init__(
         self,
         module: str | Callable[..., nn.Module] = "mlp",
@@ -192,7 +192,8 @@ class MultiOutputLossClassifier(_OtherLoss, SeveralTargets):
     Parameters
     ----------
     module : str, nn.Module class or callable, default="mlp"
-        The network, as in `MultiOutputCRLClassifier`.
+        The network, as in `MultiOutputCRLClassifier`. With ``"table"``, tables are taken as they
+        are.
     loss : {"focal", "class_balanced", "ldam", "balanced_softmax"}, nn.Module class or callable, \
             default="focal"
         The loss: a name, or what builds one. Told `class_counts`, a list of one array of shape
@@ -247,14 +248,17 @@ class MultiOutputLossClassifier(_OtherLoss, SeveralTargets):
     1   blue       1
     """
 
-    @replace_kwargs(by=SeveralTargets.__init__)
+    @replace_kwargs(by=TakingTables.__init__)
     def __init__(
         self,
         module: str | Callable[..., nn.Module] = "mlp",
         *,
         loss: str | Callable[..., nn.Module] = "focal",
         logit_adjustment: str | None = None,
+        missing_label: float | str | None = None,
         **kwargs,
     ):
         self.loss = loss
-        super().__init__(module, logit_adjustment=logit_adjustment, **kwargs)
+        super().__init__(
+            module, logit_adjustment=logit_adjustment, missing_label=missing_label, **kwargs
+        )
