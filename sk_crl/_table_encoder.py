@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_crl._categorical_columns import find_categorical
 from sk_crl._checks import check_integer, plain
 from sk_crl._labels import is_missing_value
-from sk_crl._table_columns import Levels, Table, find_categorical, read_table
+from sk_crl._table_columns import Levels, Table, read_table
 
 CLIP = 3.0  # what no scaled value exceeds
 FAR = 1e9  # at which float64 cannot tell a clipped value from the bound; its square is finite
