@@ -234,6 +234,7 @@ def print_ablation(frame: pd.DataFrame) -> None:
             for method, row in ranks.iterrows()
         ),
     )
+    print_scores_by_table(frame, list(ranks.index))
 
 
 def draw(frame: pd.DataFrame, folder: Path) -> None:

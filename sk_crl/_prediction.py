@@ -93,8 +93,8 @@ class NetworkPredictor(NetworkEstimator):
 def _softmax(scores: torch.Tensor) -> torch.Tensor:
     """Compute the softmax of every row, (n_samples, n_classes).
 
-    A row that fills a vector register takes less time than a shorter one, a third of it and less:
-    classes that cannot be, which have probability 0, fill it up.
+    A row that fills a vector register takes less time than a shorter one: classes that cannot be,
+    which have probability 0, fill it up.
     """
     n_classes = scores.shape[1]
     missing = max(_REGISTER - n_classes, 0)

@@ -124,21 +124,22 @@ class LeftOutBatches:
         All samples.
     folds : Folds
         Who leaves out what.
+
+    Attributes
+    ----------
+    codes, weight : Tensor, Tensor or None
+        The labels of all batches, as `labels_of_members` takes them.
     """
 
     def __init__(self, data: CodedData, folds: Folds):
         self.data = data
         self.rows = folds.left_out()
+        self.codes, self.weight = labels_of_members(data, self.rows.to(data.y.device))
         self.size = max(_PREDICTED // (data.source.n_numbers * folds.n_members), 1)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        codes, _ = self.labels()
         samples = samples_of_members(self.data, self.rows, self.size)
-        yield from zip(samples, codes.split(self.size), strict=True)
-
-    def labels(self) -> tuple[Tensor, Tensor | None]:
-        """Take the labels of all batches, as `labels_of_members` does."""
-        return labels_of_members(self.data, self.rows.to(self.data.y.device))
+        yield from zip(samples, self.codes.split(self.size), strict=True)
 
 
 def samples_of_members(data: CodedData, rows: Tensor, size: int) -> Iterator[Tensor]:

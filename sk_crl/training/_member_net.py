@@ -78,17 +78,16 @@ class MemberNet(CRLNet):
     @torch.no_grad()
     def _validate_epoch(self, batches: LeftOutBatches) -> None:
         """Record how every member does on what it leaves out, and how all do in the mean."""
-        scores = torch.cat([of_batch for of_batch, _ in self._validated(batches)])
-        log_probabilities = self.averaging.by_member(scores).flatten(1, 2)
+        log_probabilities = self.averaging.by_member(self._validated(batches)).flatten(1, 2)
         if log_probabilities.isnan().any():
             raise FloatingPointError(
                 f"A member's scores became infinite or NaN in epoch {len(self.history)}. Lower lr "
                 f"(got {self.lr}), or scale the features, for instance with StandardScaler."
             )
-        codes, weight = batches.labels()
+        weight = batches.weight
         of_targets = validate_targets(
             log_probabilities.cpu(),
-            codes.cpu(),
+            batches.codes.cpu(),
             self.validation_weight,
             None if weight is None else weight.cpu(),
         )

@@ -252,8 +252,7 @@ class CRLNet(InterruptibleNet):
     def _validate_epoch(self, batches: OrderedBatches) -> None:
         """Record how the network does on the validation data."""
         y = batches.data.y
-        scores = torch.cat([of_batch for of_batch, _ in self._validated(batches)])
-        log_probabilities = self.predict_nonlinearity.log_probabilities(scores)
+        log_probabilities = self.predict_nonlinearity.log_probabilities(self._validated(batches))
         codes, sample_weight = (y if y.ndim == 2 else y[:, None]).cpu(), batches.data.sample_weight
         if sample_weight is not None:
             sample_weight = sample_weight.cpu()
@@ -267,8 +266,8 @@ class CRLNet(InterruptibleNet):
         self.record("valid_loss", score.log_loss)
         self.record("valid_balanced_accuracy", score.accuracy, less_is_better=False)
 
-    def _validated(self, batches: Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-        """Return the scores and codes of all validation data, and tell callbacks of them."""
+    def _validated(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        """Return the scores of all validation data, and tell callbacks of them."""
         hears_batches = self._hears_batches()
         validated = []
         for X, y in batches:
@@ -280,8 +279,8 @@ class CRLNet(InterruptibleNet):
                 self.history.record_batch("valid_batch_size", len(told[0]))
                 y_pred = self._told_scores(scores, y)
                 self.notify("on_batch_end", batch=told, training=False, y_pred=y_pred)
-            validated.append((scores, y))
-        return validated
+            validated.append(scores)
+        return torch.cat(validated)
 
     def _told(self, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Say what callbacks are told of a batch."""
