@@ -1,4 +1,4 @@
-"""A cell from its data to its scores: trained epoch by epoch, kept after each."""
+"""A cell from its data to its scores: trained fit by fit, kept after each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cells import Cell, Line
-from methods import TOP_5, decide, make_training
+from methods import TOP_5, Training, decide, make_training
 from presets import Preset, find_preset
 from sources import Parts
 
@@ -58,7 +58,7 @@ def run_cell(cell: Cell, parts: Parts, device: str, checkpoint: Path) -> tuple[A
     training = make_training(cell, preset, parts, device)
     state = _load(checkpoint) or State(training.model, 0, 0.0)
     while state.epochs < cell.epochs:
-        state = _train(state, cell, preset, parts, device, training.by_epochs)
+        state = _train(state, cell, preset, parts, device, training)
         _save(state, checkpoint)
     model, seconds = state.model, state.seconds
     loss = getattr(model, "loss_curve_", [math.nan])[-1]
@@ -96,14 +96,14 @@ def _top_5(model: Any, parts: Parts) -> dict[str, float]:
 
 
 def _train(
-    state: State, cell: Cell, preset: Preset, parts: Parts, device: str, by_epochs: bool
+    state: State, cell: Cell, preset: Preset, parts: Parts, device: str, training: Training
 ) -> State:
-    """Train for an epoch, or all at once."""
+    """Train for as long as a fit does."""
     start = clock(device)
-    if by_epochs:
+    if training.has_schedule:
         state.model.set_params(lr=preset.lr_of(state.epochs, cell.epochs))
     model = state.model.fit(parts.X, parts.y)
-    n_epochs = state.epochs + 1 if by_epochs else cell.epochs
+    n_epochs = state.epochs + training.epochs_per_fit
     return State(model, n_epochs, round(state.seconds + clock(device) - start, 3))
 
 

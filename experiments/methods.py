@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from ast import literal_eval
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ class Estimators(NamedTuple):
 
 _SINGLE = Estimators(CRLClassifier, ResampledClassifier)
 _SEVERAL = Estimators(MultiOutputCRLClassifier, MultiOutputResampledClassifier)
-EMBEDDINGS = {"lmle": LMLEClassifier, "triplet-knn": TripletKNNClassifier}
+EMBEDDINGS = ("lmle", "triplet-knn")
 _DECISIONS = {"ce": (ARG_MAX, ADJUSTED, THRESHOLD), "crl": (ARG_MAX, ADJUSTED)}
 
 
@@ -86,14 +87,17 @@ class Training(NamedTuple):
     ----------
     model : estimator
         Not yet fitted.
-    by_epochs : bool
-        Whether `fit` trains for one epoch and goes on at the next call.
+    epochs_per_fit : int
+        Epochs that a call of `fit` trains for; the next one goes on.
+    has_schedule : bool
+        Whether every fit has a learning rate of its own.
     decisions : tuple of str
         How its scores decide.
     """
 
     model: Any
-    by_epochs: bool
+    epochs_per_fit: int
+    has_schedule: bool
     decisions: tuple[str, ...]
 
 
@@ -120,7 +124,7 @@ def make_training(cell: Cell, preset: Preset, parts: Parts, device: str) -> Trai
     """Build what trains a cell."""
     kind, settings = _read_name(cell.method)
     if kind == "hog-knn":
-        return Training(HOGKNNClassifier(**settings), False, (ARG_MAX,))
+        return Training(HOGKNNClassifier(**settings), cell.epochs, False, (ARG_MAX,))
     common = {
         "module": Augmented,
         "module__network": cell.network,
@@ -130,11 +134,15 @@ def make_training(cell: Cell, preset: Preset, parts: Parts, device: str) -> Trai
         "batch_size": preset.batch_size,
         "device": device,
         "random_state": cell.seed,
+        "warm_start": True,
     }
-    if kind in EMBEDDINGS:
-        rounds = {"n_rounds": min(4, cell.epochs)} if kind == "lmle" else {}
-        model = EMBEDDINGS[kind](max_epochs=cell.epochs, **common | rounds | settings)
-        return Training(model, False, (ARG_MAX,))
+    if kind == "triplet-knn":
+        model = TripletKNNClassifier(max_epochs=1, **common | settings)
+        return Training(model, 1, False, (ARG_MAX,))
+    if kind == "lmle":
+        length = cell.epochs // math.gcd(cell.epochs, 4)  # four rounds, or two, or one
+        model = LMLEClassifier(max_epochs=length, n_rounds=1, **common | settings)
+        return Training(model, length, False, (ARG_MAX,))
     common |= {
         "optimizer": "sgd",
         "optimizer__momentum": preset.momentum,
@@ -142,18 +150,17 @@ def make_training(cell: Cell, preset: Preset, parts: Parts, device: str) -> Trai
         "precision": preset.precision,
         "logit_adjustment": None,
         "max_epochs": 1,
-        "warm_start": True,
     }
     estimators = _SEVERAL if parts.target_names else _SINGLE
     decisions = (TOP_5,) if parts.groups else _DECISIONS.get(kind, (ARG_MAX,))
     if kind in ("over", "down"):
         common |= {"sampler": kind, "batch_sampler": SameLength(len(parts.X), cell.seed)}
-        return Training(estimators.resampled(**common | settings), True, decisions)
+        return Training(estimators.resampled(**common | settings), 1, True, decisions)
     if kind != "crl":
         common["alpha"] = 0
     if kind == "cost":
         common["class_weight"] = "exp"
-    return Training(estimators.rectified(**common | settings), True, decisions)
+    return Training(estimators.rectified(**common | settings), 1, True, decisions)
 
 
 def decide(decision: str, model: Any, parts: Parts) -> Any:

@@ -40,7 +40,7 @@ class Preset(NamedTuple):
     size : tuple of int or None
         Height and width that images are resized to.
     embedding_epochs : int
-        Epochs of LMLE, in four rounds or as many as epochs, and of Triplet-kNN.
+        Epochs of LMLE, in four rounds (or two or one, to be equally long), and of Triplet-kNN.
     settings : mapping
         Those of the network.
     """

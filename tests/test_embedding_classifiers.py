@@ -234,6 +234,65 @@ def test_rounds_share_the_epochs(table, monkeypatch):
     assert seen == [0, 3, 6, 8, 10]
 
 
+# --------------------------------------------------------------------------- going on
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    ("make", "part", "whole"),
+    [
+        (lmle, {"max_epochs": 2, "n_rounds": 1}, {"max_epochs": 4, "n_rounds": 2}),
+        (triplet_knn, {"max_epochs": 2}, {"max_epochs": 4}),
+    ],
+)
+def test_fits_that_go_on_are_one(images, make, part, whole, several):
+    """With dropout, batch normalisation and Adam's moments, and by way of a pickle."""
+    y = np.column_stack([images.y, images.y]) if several else images.y
+    expected = make(module=Convolutions, **whole).fit(images.X, y)
+    model = make(module=Convolutions, warm_start=True, **part).fit(images.X, y)
+    model = pickle.loads(pickle.dumps(model)).fit(images.X, y)
+    assert model.loss_curve_ == expected.loss_curve_
+    assert model.n_iter_ == 4
+    np.testing.assert_array_equal(model.features(images.X), expected.features(images.X))
+    np.testing.assert_array_equal(model.predict(images.X), expected.predict(images.X))
+
+
+@both
+def test_going_on_takes_new_settings(table, make):
+    model = make(warm_start=True).fit(table.X, table.y)
+    before = model.features(table.X)
+    model.set_params(lr=1e-12).fit(table.X, table.y)
+    np.testing.assert_allclose(model.features(table.X), before, atol=1e-5)
+    model.set_params(lr=0.01, optimizer="sgd").fit(table.X, table.y)
+    assert np.abs(model.features(table.X) - before).max() > 1e-4
+    assert model.n_iter_ == 12
+    model.set_params(warm_start=False).fit(table.X, table.y)
+    assert model.n_iter_ == 4
+
+
+@both
+@pytest.mark.parametrize(
+    ("settings", "spoil", "message"),
+    [
+        ({"module__hidden_units": 7}, lambda X, y: (X, y), "weights of the last fit do not fit"),
+        ({}, lambda X, y: (X[y != 2], y[y != 2]), r"No row has the classes \[2\] of y"),
+        ({}, lambda X, y: (X, np.where(y == 2, 9, y)), "9"),
+        ({}, lambda X, y: (X[:, :2], y), "2 features"),
+        ({"lr": 1e38}, lambda X, y: (X, y), "diverged"),
+        ({"warm_start": 1}, lambda X, y: (X, y), "warm_start must be True or False; got 1"),
+    ],
+)
+def test_what_cannot_go_on_changes_nothing(table, make, settings, spoil, message):
+    model = make(warm_start=True).fit(table.X, table.y)
+    before, features = dict(vars(model)), model.features(table.X)
+    with pytest.raises((ValueError, FloatingPointError), match=message):
+        model.set_params(**settings).fit(*spoil(table.X, table.y))
+    assert {name: vars(model)[name] for name in before if name not in settings} == {
+        name: value for name, value in before.items() if name not in settings
+    }
+    np.testing.assert_array_equal(model.features(table.X), features)
+
+
 # --------------------------------------------------------------------------- small data
 
 

@@ -147,9 +147,11 @@ running.run([Cell(*{cell!r})], places, "cpu")
 """
 
 
-def test_a_killed_run_goes_on_with_the_same_result(data, tmp_path):
+@pytest.mark.parametrize("method", ["over alpha=0.5", "lmle", "triplet-knn"])
+def test_a_killed_run_goes_on_with_the_same_result(data, tmp_path, method):
     running, cells = map(importlib.import_module, ["running", "cells"])
-    cell = cells.Cell("cifar100-imb1.0", "cifarnet", "over alpha=0.5", "cpu", 3, 1)
+    n_epochs = 4 if method == "lmle" else 3  # in four rounds
+    cell = cells.Cell("cifar100-imb1.0", "cifarnet", method, "cpu", n_epochs, 1)
     paths = [data, tmp_path / "killed", tmp_path / "checkpoints"]
     code = KILLED.format(folder=str(FOLDER), paths=[str(path) for path in paths], cell=tuple(cell))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

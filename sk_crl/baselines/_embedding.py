@@ -6,7 +6,8 @@ import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sk_crl._checks import check_integer, check_real, draw_seed
+from sk_crl._checks import check_boolean, check_integer, check_real, draw_seed
 from sk_crl._labels import short
 from sk_crl._network_estimator import NetworkEstimator
 from sk_crl._reading import unchanged_on_error
@@ -29,6 +30,25 @@ from sk_crl.training._optimizer import find_optimizer
 
 if TYPE_CHECKING:
     from sk_crl.training._data import CodedData
+    from sk_crl.training._random import GeneratorStates
+
+
+class Course(NamedTuple):
+    """Where training stands when a fit ends, beside the weights.
+
+    Attributes
+    ----------
+    seed : int
+        What the training was begun with.
+    generators : GeneratorStates
+        What is drawn from next.
+    optimizer : torch.optim.Optimizer
+        The optimizer, with what it knows of the steps before.
+    """
+
+    seed: int
+    generators: GeneratorStates
+    optimizer: torch.optim.Optimizer
 
 
 class UnitFeatures(nn.Module):
@@ -62,11 +82,18 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
         """Build the embedding on a network that is not yet trained."""
 
     @abstractmethod
-    def _learn(self, data: CodedData, seed: int, generator: torch.Generator) -> None:
-        """Train `embedding_`, and learn what decides; set `loss_curve_`."""
+    def _learn(
+        self,
+        data: CodedData,
+        optimizer: torch.optim.Optimizer,
+        seed: int,
+        generator: torch.Generator,
+    ) -> None:
+        """Train `embedding_`, and learn what decides; add to `loss_curve_`."""
 
     def _check_parameters(self) -> None:
         """Raise ValueError for parameters outside their range."""
+        check_boolean("warm_start", self.warm_start)
         check_integer("max_epochs", self.max_epochs, 1)
         check_integer("batch_size", self.batch_size, 1)
         check_integer("n_neighbors", self.n_neighbors, 1)
@@ -98,29 +125,43 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
         """
         # Imported here, so that only those who train need skorch.
         from sk_crl.training._data import CodedData
-        from sk_crl.training._random import own_random_state
+        from sk_crl.training._random import GeneratorStates, own_random_state
 
         with unchanged_on_error(self):
             self._check_parameters()
-            samples = self._learn_samples(X, y)
-            seed = draw_seed(self.random_state)
+            before: Course | None = getattr(self, "_course", None) if self.warm_start else None
+            samples = self._learn_samples(X, y, reset=before is None)
+            self._check_sizes(samples.codes)
+            seed = draw_seed(self.random_state) if before is None else before.seed
             device = check_device(self.device)
             data = CodedData.from_samples(samples, device, self.num_workers)
             data.y = data.y.view(samples.codes.shape)
-            self._warn_of_single_rows(samples.codes)
             with own_random_state(seed, device) as generator:
                 network = self._built_network().to(device)
-                self.embedding_ = self._embedding(network, data).to(device)
-                self._learn(data, seed, generator)
+                embedding = self._embedding(network, data).to(device)
+                optimizer = self._optimizer(embedding)
+                if before is not None:
+                    self._go_on(before, embedding, optimizer)
+                    before.generators.restore(generator, device)
+                self.loss_curve_ = [] if before is None else list(self.loss_curve_)
+                self.embedding_ = embedding
+                self._learn(data, optimizer, seed, generator)
+                self._course = Course(seed, GeneratorStates.read(generator, device), optimizer)
             self.n_iter_ = len(self.loss_curve_)
         return self
 
-    def _warn_of_single_rows(self, codes: NDArray[np.int64]) -> None:
-        """Warn of classes without two rows that could be drawn together."""
+    def _check_sizes(self, codes: NDArray[np.int64]) -> None:
+        """Refuse classes without any row; warn of those without two to be drawn together."""
         for title, classes, of_target in zip(
             self._targets.titles, self._targets.classes, codes.T, strict=True
         ):
-            single = classes[np.bincount(of_target[of_target >= 0]) == 1]
+            sizes = np.bincount(of_target[of_target >= 0], minlength=len(classes))
+            if (sizes == 0).any():
+                raise ValueError(
+                    f"No row has the classes {short(classes[sizes == 0])} of {title}, which the "
+                    "last fit has learned. Add some, or start afresh with warm_start=False."
+                )
+            single = classes[sizes == 1]
             if len(single):
                 warnings.warn(
                     f"Classes {short(single)} of {title} have a single row each: it is kept apart "
@@ -132,10 +173,26 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
         n_classes = self._targets.layout.n_classes
         return n_classes[0] if self._has_one_target else n_classes
 
-    def _optimizer(self) -> torch.optim.Optimizer:
+    def _optimizer(self, embedding: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of all weights."""
         optimizer, settings = find_optimizer(self.optimizer, self._prefixed("optimizer__"))
-        return optimizer(self.embedding_.parameters(), lr=self.lr, **settings)
+        return optimizer(embedding.parameters(), lr=self.lr, **settings)
+
+    def _go_on(
+        self, before: Course, embedding: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Take over the weights and, from an optimizer of the same kind, its state."""
+        try:
+            embedding.load_state_dict(self.embedding_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "Training cannot go on: the weights of the last fit do not fit the network that "
+                f"module={self.module!r} and its parameters build now. Leave these as they were, "
+                f"or start afresh with warm_start=False. {error}"
+            ) from error
+        if type(before.optimizer) is type(optimizer):
+            state = deepcopy(before.optimizer.state_dict()["state"])
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
     def _run_epoch(
         self, optimizer: torch.optim.Optimizer, losses: Iterable[Callable[[], Tensor]]

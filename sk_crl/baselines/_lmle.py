@@ -76,6 +76,9 @@ class LMLEClassifier(EmbeddingClassifier):
         hold, five times as many samples at most.
     optimizer : str or torch.optim.Optimizer class, default="adam"
         The optimizer; ``optimizer__*`` parameters are passed to it.
+    warm_start : bool, default=False
+        Go on from the last fit instead of starting afresh, with samples of the same classes. Fits
+        of a round each end where one of so many rounds does, bit for bit on a CPU.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     random_state : int, RandomState, Generator or None, default=None
@@ -103,7 +106,7 @@ class LMLEClassifier(EmbeddingClassifier):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where X had any.
     loss_curve_ : list of float
-        Mean loss of every epoch, the sum over the targets.
+        Mean loss of every epoch, the sum over the targets, also of those of fits before.
     n_iter_ : int
         Epochs trained.
     module_ : torch.nn.Module
@@ -156,6 +159,7 @@ class LMLEClassifier(EmbeddingClassifier):
         lr: float = 1e-3,
         batch_size: int = 128,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
+        warm_start: bool = False,
         device: str = "auto",
         random_state: Any = None,
         missing_label: float | str | None = None,
@@ -170,6 +174,7 @@ class LMLEClassifier(EmbeddingClassifier):
         self.lr = lr
         self.batch_size = batch_size
         self.optimizer = optimizer
+        self.warm_start = warm_start
         self.device = device
         self.random_state = random_state
         self.missing_label = missing_label
@@ -195,10 +200,14 @@ class LMLEClassifier(EmbeddingClassifier):
             )
         return embedding
 
-    def _learn(self, data: CodedData, seed: int, generator: torch.Generator) -> None:
+    def _learn(
+        self,
+        data: CodedData,
+        optimizer: torch.optim.Optimizer,
+        seed: int,
+        generator: torch.Generator,
+    ) -> None:
         self._warn_of_small_classes(data.y.cpu().numpy())
-        optimizer = self._optimizer()
-        self.loss_curve_ = []
         for epochs in np.array_split(np.arange(self.max_epochs), self.n_rounds):
             features = self._embed(data)
             clusters = self._cluster(features, data.y, seed)

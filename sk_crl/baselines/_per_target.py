@@ -41,10 +41,14 @@ class PerTargetClassifier(ClassifierMixin, SampleReader):
             return read_single_target(y, name, self.missing_label)
         return labels
 
-    def _learn_samples(self, X: ArrayLike, y: Any) -> Samples:
-        """Check samples and labels; set the fitted attributes that describe the classes."""
-        given = self._validated(X, y, None, reset=True)
-        self._targets = Targets.learn(given.labels)
+    def _learn_samples(self, X: ArrayLike, y: Any, reset: bool = True) -> Samples:
+        """Check samples and labels; set the fitted attributes that describe the classes.
+
+        Without `reset` they must have the classes of the last fit.
+        """
+        given = self._validated(X, y, None, reset=reset)
+        if reset:
+            self._targets = Targets.learn(given.labels)
         samples = self._encoded(given)
         classes = [known.copy() for known in self._targets.classes]
         self.classes_ = classes[0] if self._has_one_target else classes

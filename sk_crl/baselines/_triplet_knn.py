@@ -131,6 +131,9 @@ class TripletKNNClassifier(EmbeddingClassifier):
         Samples in a batch. Time and memory of a step grow with its third power.
     optimizer : str or torch.optim.Optimizer class, default="adam"
         The optimizer; ``optimizer__*`` parameters are passed to it.
+    warm_start : bool, default=False
+        Go on from the last fit instead of starting afresh, with samples of the same classes. Fits
+        of an epoch each end where one of so many epochs does, bit for bit on a CPU.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     random_state : int, RandomState, Generator or None, default=None
@@ -156,7 +159,7 @@ class TripletKNNClassifier(EmbeddingClassifier):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where X had any.
     loss_curve_ : list of float
-        Mean loss of every epoch, the sum over the targets.
+        Mean loss of every epoch, the sum over the targets, also of those of fits before.
     n_iter_ : int
         Epochs trained.
     module_ : torch.nn.Module
@@ -211,6 +214,7 @@ class TripletKNNClassifier(EmbeddingClassifier):
         lr: float = 1e-3,
         batch_size: int = 128,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
+        warm_start: bool = False,
         device: str = "auto",
         random_state: Any = None,
         missing_label: float | str | None = None,
@@ -225,6 +229,7 @@ class TripletKNNClassifier(EmbeddingClassifier):
         self.lr = lr
         self.batch_size = batch_size
         self.optimizer = optimizer
+        self.warm_start = warm_start
         self.device = device
         self.random_state = random_state
         self.missing_label = missing_label
@@ -241,10 +246,14 @@ class TripletKNNClassifier(EmbeddingClassifier):
         _, features = network.eval().with_features(data.take(torch.arange(2)))
         return Projection(network, features[0].numel(), self.dimension)
 
-    def _learn(self, data: CodedData, seed: int, generator: torch.Generator) -> None:
-        optimizer = self._optimizer()
+    def _learn(
+        self,
+        data: CodedData,
+        optimizer: torch.optim.Optimizer,
+        seed: int,
+        generator: torch.Generator,
+    ) -> None:
         loss = SemiHardTripletLoss(self.margin, type(self).__name__)
-        self.loss_curve_ = []
         for _ in range(self.max_epochs):
             order = torch.randperm(len(data), generator=generator)
             if len(order) > 1 and len(order) % self.batch_size == 1:

@@ -6,8 +6,10 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 _generators = threading.RLock()
 
@@ -33,6 +35,37 @@ def own_random_state(seed: int, device: torch.device) -> Iterator[torch.Generato
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
+
+
+class GeneratorStates(NamedTuple):
+    """Where generators stand inside `own_random_state`, for training that goes on later.
+
+    Attributes
+    ----------
+    own : Tensor
+        State of the generator that the context returns.
+    cpu : Tensor
+        State of PyTorch's global generator.
+    cuda : Tensor or None
+        State of the device's, on a GPU.
+    """
+
+    own: Tensor
+    cpu: Tensor
+    cuda: Tensor | None
+
+    @classmethod
+    def read(cls, generator: torch.Generator, device: torch.device) -> GeneratorStates:
+        """Read the states."""
+        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return cls(generator.get_state(), torch.get_rng_state(), cuda)
+
+    def restore(self, generator: torch.Generator, device: torch.device) -> None:
+        """Put generators where they stood; that of a GPU only if there was one before."""
+        generator.set_state(self.own)
+        torch.set_rng_state(self.cpu)
+        if device.type == "cuda" and self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, device)
 
 
 @contextmanager
