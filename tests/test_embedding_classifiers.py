@@ -237,14 +237,17 @@ def test_rounds_share_the_epochs(table, monkeypatch):
 # --------------------------------------------------------------------------- going on
 
 
-@pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize(
+in_parts = pytest.mark.parametrize(
     ("make", "part", "whole"),
     [
         (lmle, {"max_epochs": 2, "n_rounds": 1}, {"max_epochs": 4, "n_rounds": 2}),
         (triplet_knn, {"max_epochs": 2}, {"max_epochs": 4}),
     ],
 )
+
+
+@pytest.mark.parametrize("several", [False, True])
+@in_parts
 def test_fits_that_go_on_are_one(images, make, part, whole, several):
     """With dropout, batch normalisation and Adam's moments, and by way of a pickle."""
     y = np.column_stack([images.y, images.y]) if several else images.y
@@ -257,15 +260,31 @@ def test_fits_that_go_on_are_one(images, make, part, whole, several):
     np.testing.assert_array_equal(model.predict(images.X), expected.predict(images.X))
 
 
+class Noisy(Labelled):
+    """Samples that are never twice the same."""
+
+    def __getitem__(self, index):
+        return self.X[index] + 0.1 * torch.randn(self.X.shape[1]).numpy(), self.y[index]
+
+
+@in_parts
+def test_fits_that_go_on_draw_on(table, make, part, whole):
+    """Between them the samples are embedded once more, and a data set may draw for that."""
+    samples = Noisy(*table)
+    model = make(warm_start=True, **part).fit(samples).fit(samples)
+    assert model.loss_curve_ == make(**whole).fit(samples).loss_curve_
+
+
 @both
 def test_going_on_takes_new_settings(table, make):
     model = make(warm_start=True).fit(table.X, table.y)
     before = model.features(table.X)
     model.set_params(lr=1e-12).fit(table.X, table.y)
     np.testing.assert_allclose(model.features(table.X), before, atol=1e-5)
-    model.set_params(lr=0.01, optimizer="sgd").fit(table.X, table.y)
-    assert np.abs(model.features(table.X) - before).max() > 1e-4
-    assert model.n_iter_ == 12
+    for settings in ({"lr": 0.01, "optimizer": "sgd"}, {"optimizer__momentum": 0.9}):
+        before = model.set_params(**settings).features(table.X)
+        assert np.abs(model.fit(table.X, table.y).features(table.X) - before).max() > 1e-4
+    assert model.n_iter_ == 16
     model.set_params(warm_start=False).fit(table.X, table.y)
     assert model.n_iter_ == 4
 
@@ -278,6 +297,7 @@ def test_going_on_takes_new_settings(table, make):
         ({}, lambda X, y: (X[y != 2], y[y != 2]), r"No row has the classes \[2\] of y"),
         ({}, lambda X, y: (X, np.where(y == 2, 9, y)), "9"),
         ({}, lambda X, y: (X[:, :2], y), "2 features"),
+        ({}, lambda X, y: (X, y[:, None]), r"y must have shape \(n_samples,\), as in the last"),
         ({"lr": 1e38}, lambda X, y: (X, y), "diverged"),
         ({"warm_start": 1}, lambda X, y: (X, y), "warm_start must be True or False; got 1"),
     ],

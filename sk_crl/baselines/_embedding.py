@@ -51,6 +51,12 @@ class Course(NamedTuple):
     optimizer: torch.optim.Optimizer
 
 
+def _settings(optimizer: torch.optim.Optimizer) -> tuple[type, dict[str, Any]]:
+    """List what makes an optimizer what it is, the learning rate aside."""
+    (group,) = optimizer.state_dict()["param_groups"]
+    return type(optimizer), {k: v for k, v in group.items() if k not in ("params", "lr")}
+
+
 class UnitFeatures(nn.Module):
     """The features of a network, scaled to unit length, for every target.
 
@@ -146,6 +152,7 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
                 self.loss_curve_ = [] if before is None else list(self.loss_curve_)
                 self.embedding_ = embedding
                 self._learn(data, optimizer, seed, generator)
+                optimizer.zero_grad()  # frees the memory of gradients
                 self._course = Course(seed, GeneratorStates.read(generator, device), optimizer)
             self.n_iter_ = len(self.loss_curve_)
         return self
@@ -181,16 +188,16 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
     def _go_on(
         self, before: Course, embedding: nn.Module, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Take over the weights and, from an optimizer of the same kind, its state."""
+        """Take over the weights and, from an optimizer of the same settings, its state."""
         try:
             embedding.load_state_dict(self.embedding_.state_dict())
         except RuntimeError as error:
             raise ValueError(
-                "Training cannot go on: the weights of the last fit do not fit the network that "
-                f"module={self.module!r} and its parameters build now. Leave these as they were, "
-                f"or start afresh with warm_start=False. {error}"
+                "Training cannot go on: the weights of the last fit do not fit the layers that "
+                f"module={self.module!r} and the other parameters make now. Leave these as they "
+                f"were, or start afresh with warm_start=False. {error}"
             ) from error
-        if type(before.optimizer) is type(optimizer):
+        if _settings(before.optimizer) == _settings(optimizer):
             state = deepcopy(before.optimizer.state_dict()["state"])
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
@@ -231,7 +238,10 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
 
     def _embed_trained(self, data: CodedData) -> Tensor:
         """Embed the training samples after training; warn where nothing tells them apart."""
-        embedded = self._embed(data)
+        from sk_crl.training._random import kept_random_state
+
+        with kept_random_state():  # a data set may draw, where a longer fit would not
+            embedded = self._embed(data)
         if (embedded == embedded[0]).all():
             warnings.warn(
                 "The features of all training rows coincide, and cannot tell classes apart: lower "

@@ -77,8 +77,10 @@ class LMLEClassifier(EmbeddingClassifier):
     optimizer : str or torch.optim.Optimizer class, default="adam"
         The optimizer; ``optimizer__*`` parameters are passed to it.
     warm_start : bool, default=False
-        Go on from the last fit instead of starting afresh, with samples of the same classes. Fits
-        of a round each end where one of so many rounds does, bit for bit on a CPU.
+        Go on from the last fit instead of starting afresh: with its weights, its optimizer unless
+        that has other settings now, and its random state. Every class that it has learned must
+        have a row, and the centroids are those of the last samples. Fits of a round each end where
+        one of so many rounds does, bit for bit on a CPU.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     random_state : int, RandomState, Generator or None, default=None

@@ -49,6 +49,12 @@ class PerTargetClassifier(ClassifierMixin, SampleReader):
         given = self._validated(X, y, None, reset=reset)
         if reset:
             self._targets = Targets.learn(given.labels)
+        elif (given.labels.template is None) != self._has_one_target:
+            shape = "(n_samples,)" if self._has_one_target else "(n_samples, n_targets)"
+            raise ValueError(
+                f"y must have shape {shape}, as in the last fit, which this one goes on from; or "
+                "start afresh with warm_start=False."
+            )
         samples = self._encoded(given)
         classes = [known.copy() for known in self._targets.classes]
         self.classes_ = classes[0] if self._has_one_target else classes
