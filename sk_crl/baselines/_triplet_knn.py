@@ -134,8 +134,8 @@ class TripletKNNClassifier(EmbeddingClassifier):
     warm_start : bool, default=False
         Go on from the last fit instead of starting afresh: with its weights, its optimizer unless
         that has other settings now, and its random state. Every class that it has learned must
-        have a row, and the neighbours are those of the last samples. Fits of an epoch each end where
-        one of so many epochs does, bit for bit on a CPU.
+        have a row, and the neighbours are those of the last samples. Fits of an epoch each end
+        where one of so many epochs does, bit for bit on a CPU.
     device : str, default="auto"
         "cpu", "cuda", "cuda:<index>", or a GPU if there is one.
     random_state : int, RandomState, Generator or None, default=None
