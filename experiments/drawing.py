@@ -117,7 +117,8 @@ def _features(table: Table, scores: Scores) -> Figure | None:
 def _gains_by_target(table: Table, scores: Scores) -> Figure:
     """Show the gains of every target as bars, the least imbalanced to the left (Fig. 6 and 8)."""
     methods = table.columns
-    figure, ax = plt.subplots(figsize=(max(6.0, 0.33 * len(table.rows) + 2), 3.2))
+    size = (max(6.0, 0.33 * len(table.rows) + 2), 3.5)
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
     place, width = np.arange(len(table.rows)), 0.8 / len(methods)
     for number, method in enumerate(methods):
         means, spreads = _moments(table, scores, method)
@@ -128,7 +129,7 @@ def _gains_by_target(table: Table, scores: Scores) -> Figure:
     ax.set_xticks(place, [row.title.replace("_", " ") for row in table.rows], fontsize=8, **turned)
     ax.set_ylabel("Gain over the base network (points)", fontsize=9)
     ax.set_title(table.title, fontsize=10, loc="left")
-    ax.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(methods), fontsize=8)
     return figure
 
 
