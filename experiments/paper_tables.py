@@ -17,6 +17,7 @@ TABLES: dict[str, Callable[[Choice], Table]] = {
     "table7": attributes.table7,
     "table8": cifar.table8,
     "table9": cifar.table9,
+    "table9-gains": cifar.table9_gains,
     "table10": parts.table10,
     "table11": parts.table11,
     "table12": parts.table12,
