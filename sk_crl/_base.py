@@ -320,14 +320,7 @@ class NetworkClassifier(NetworkPredictor):
         if self.compile:
             network.compile_network(self.compile if isinstance(self.compile, str) else "inductor")
         if before is not None:
-            try:
-                network.load_state_dict(before.module_.state_dict())
-            except RuntimeError as error:
-                raise ValueError(
-                    "Training cannot go on: the weights of the last fit do not fit the network "
-                    f"that module={self.module!r} and its module__* parameters build now. Leave "
-                    f"these as they were, or start afresh with warm_start=False. {error}"
-                ) from error
+            self._take_over(network, before.module_)
         return network
 
     def _publish_training(self, net: CRLNet, n_before: int, has_validation: bool) -> None:

@@ -47,3 +47,14 @@ class NetworkEstimator(SampleReader, PrefixedParameters):
         told |= self._arguments_from_samples()
         network = build_network(self._built_module(), told, self._prefixed("module__"))
         return ScoresAndFeatures(network, self._targets.layout, self._targets.titles)
+
+    def _take_over(self, network: nn.Module, trained: nn.Module) -> None:
+        """Give a network that is built anew the weights of the last fit."""
+        try:
+            network.load_state_dict(trained.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "Training cannot go on: the weights of the last fit do not fit the network "
+                f"that module={self.module!r} and the other parameters build now. Leave "
+                f"these as they were, or start afresh with warm_start=False. {error}"
+            ) from error

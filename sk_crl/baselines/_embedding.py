@@ -189,14 +189,7 @@ class EmbeddingClassifier(PerTargetClassifier, NetworkEstimator):
         self, before: Course, embedding: nn.Module, optimizer: torch.optim.Optimizer
     ) -> None:
         """Take over the weights and, from an optimizer of the same settings, its state."""
-        try:
-            embedding.load_state_dict(self.embedding_.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                "Training cannot go on: the weights of the last fit do not fit the layers that "
-                f"module={self.module!r} and the other parameters make now. Leave these as they "
-                f"were, or start afresh with warm_start=False. {error}"
-            ) from error
+        self._take_over(embedding, self.embedding_)
         if _settings(before.optimizer) == _settings(optimizer):
             state = deepcopy(before.optimizer.state_dict()["state"])
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
