@@ -8,6 +8,7 @@ training losses of fits. One thread, unless a row says otherwise.
 
     python benchmarks/speed.py --data FOLDER
     python benchmarks/speed.py --only loss resnet32 --device cuda
+    NUMBA_DISABLE_JIT=1 python benchmarks/speed.py --only fit loss targets
 """
 
 from __future__ import annotations
@@ -72,8 +73,14 @@ def main() -> None:
 
 
 def device_name(setting: Setting) -> str:
-    """Say where the tensors are."""
-    return torch.cuda.get_device_name() if setting.on_gpu else "CPU"
+    """Say where the tensors are, and on a CPU whether the loss is compiled."""
+    if setting.on_gpu:
+        return torch.cuda.get_device_name()
+    try:
+        import numba
+    except ImportError:
+        return "CPU without Numba"
+    return f"CPU with{'out' if numba.config.DISABLE_JIT else ''} Numba"
 
 
 def cells(row: Row) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sk_crl import CRLClassifier
+from sk_crl.loss import _fused
 
 # Small data train fastest, and repeatably, on one thread.
 torch.set_num_threads(1)
@@ -108,6 +109,16 @@ def data_folder():
         pytest.skip("no real data: set SK_CRL_DATA to the folder that holds tabular/*.npz")
     assert (Path(folder) / "tabular").is_dir(), f"SK_CRL_DATA={folder} has no folder tabular/"
     return Path(folder)
+
+
+@pytest.fixture(scope="module", params=["loops", "tensors"])
+def both_ways(request):
+    """Both in turn: compiled loops, where rectification has them, and tensors alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "tensors":
+            patch.setattr(_fused, "_kernel", lambda: None)
+        assert (_fused._kernel() is not None) == (request.param == "loops")
+        yield
 
 
 def _make_fast(n_members):

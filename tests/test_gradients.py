@@ -19,8 +19,9 @@ from test_loss import (
 )
 from torch.autograd import gradcheck
 
-from sk_crl.loss import ClassRectificationLoss, class_rectification
-from sk_crl.loss import _class_level as class_level_module
+from sk_crl.loss import ClassRectificationLoss, _class_level, _fused, class_rectification
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 # Three targets of 2, 4 and 3 classes; labels are missing in the first and the last.
 HOLES = {"n": 13, "counts": [[6, 3], [6, 2, 3, 2], [8, 0, 3]]}
@@ -181,9 +182,10 @@ def test_labels_prepared_in_another_precision(level, comparison, of_scores, of_l
 
 @contextmanager
 def rows_of(kind):
-    """Lay anchors out in a row for every one of them, or for every class."""
+    """Lay tensors of anchors out in a row for every one of them, or for every class."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(class_level_module, "_SPARE_ROOM", {"anchor": 0, "class": torch.inf}[kind])
+        patch.setattr(_fused, "_kernel", lambda: None)
+        patch.setattr(_class_level, "_SPARE_ROOM", {"anchor": 0, "class": torch.inf}[kind])
         yield
 
 

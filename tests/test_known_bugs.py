@@ -11,6 +11,8 @@ from torch.utils._pytree import tree_leaves
 
 from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 TARGETS = torch.tensor([1, 1, 0, 0, 0])
 SIX = [
     (level, comparison)

@@ -13,6 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 LEVELS = ["class", "instance"]
 COMPARISONS = ["relative", "absolute", "distribution"]
 SIX = list(product(LEVELS, COMPARISONS))

@@ -1,4 +1,4 @@
-"""The Class Rectification Loss in pure PyTorch, for one target and for many."""
+"""The Class Rectification Loss in PyTorch, for one target and for many."""
 
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._loss import ClassRectificationLoss

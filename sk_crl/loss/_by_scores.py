@@ -6,6 +6,7 @@ from torch import Tensor
 
 from sk_crl._layout import ColumnLayout
 from sk_crl.loss._class_level import ClassLevelLabels
+from sk_crl.loss._fused import FusedLabels
 from sk_crl.loss._prepared import PreparedLabels
 from sk_crl.loss._rectification import Rectification
 from sk_crl.loss._softmax import through_softmax
@@ -45,13 +46,13 @@ def differentiate_by_scores(
     codes, by_label = labels.codes, labels.by_label.to(log_p.dtype)
     value = (log_p.gather(1, codes) * by_label).sum()
     p = log_p.exp_()
-    if not isinstance(labels.rectified, ClassLevelLabels):
+    if not isinstance(labels.rectified, ClassLevelLabels | FusedLabels):
         return value, through_softmax(p, (codes, by_label))
     q = p if rectified is None else rectified.softmax(1)
-    term, by_log_q = rectification.at_class_level(q, labels.rectified, layout)
-    rows = (labels.rectified.rows, by_log_q)
+    term, rows, by_log_q = rectification.at_class_level(q, labels.rectified, layout)
     if rectified is None:
-        gradient = through_softmax(p, (codes, by_label), rows)
+        gradient = through_softmax(p, (codes, by_label), (rows, by_log_q))
     else:
-        gradient = through_softmax(p, (codes, by_label)) + through_softmax(q, rows=rows)
+        gradient = through_softmax(p, (codes, by_label))
+        gradient += through_softmax(q, rows=(rows, by_log_q))
     return value + term.sum(), gradient

@@ -71,7 +71,7 @@ class ClassLevelLabels(NamedTuple):
     def from_profile(
         cls,
         profile: Profile,
-        kappa: int | None,
+        kappa: int,
         scale: Tensor,
         collapse: bool,
         layout: ColumnLayout,
@@ -82,8 +82,8 @@ class ClassLevelLabels(NamedTuple):
         ----------
         profile : Profile
             The labels' profile.
-        kappa : int or None
-            Hard samples of each kind, None for all.
+        kappa : int
+            Hard samples of each kind, at most as many as the samples.
         scale : Tensor of shape (n_targets,)
             What to multiply each target's loss by.
         collapse : bool
@@ -93,7 +93,6 @@ class ClassLevelLabels(NamedTuple):
             The targets' classes.
         """
         n_samples = profile.codes.shape[1]
-        kappa = n_samples if kappa is None else min(kappa, n_samples)
         n_members = largest = profile.largest()
         if collapse:
             n_members = min(kappa + 1, largest)

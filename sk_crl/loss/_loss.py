@@ -11,6 +11,7 @@ from torch import Tensor
 from sk_crl._checks import check_choice, check_integer
 from sk_crl.loss._by_scores import differentiate_by_scores
 from sk_crl.loss._counted import CountedCriterion
+from sk_crl.loss._fused import FusedLabels
 from sk_crl.loss._inputs import (
     by_class,
     check_class_weight,
@@ -332,6 +333,10 @@ class ClassRectificationLoss(CountedCriterion):
                 [ 0.1300, -0.1300]])
         """
         layout, rectified = self.layout, labels.rectified
+        if isinstance(rectified, FusedLabels) and torch.compiler.is_compiling():
+            # Prepared before what is compiled, and for other loops than Dynamo can trace.
+            rectified = self.rectification.prepare(rectified.codes, layout, rectified.scale)
+            labels = labels._replace(rectified=rectified)
         scores = check_scores(scores, layout)
         if self.needs_features:
             features = check_features(features, len(scores), layout)

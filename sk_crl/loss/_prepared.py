@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from sk_crl._layout import ColumnLayout
-from sk_crl.loss._class_level import ClassLevelLabels
-from sk_crl.loss._instance_level import InstanceLevelLabels
 from sk_crl.loss._rectification import Rectification, RectifiedLabels
 
 
@@ -25,7 +23,7 @@ class PreparedLabels(NamedTuple):
     by_label : Tensor of shape (n_targets, 1, n_samples)
         Derivative of the loss by the log-probability of each label: minus the weight of its
         cross-entropy, 0 where the label is missing.
-    rectified : ClassLevelLabels, InstanceLevelLabels or None
+    rectified : ClassLevelLabels, FusedLabels, InstanceLevelLabels or None
         What rectification needs to know; None where nothing is rectified.
 
     Examples
@@ -42,7 +40,7 @@ class PreparedLabels(NamedTuple):
 
     codes: Tensor
     by_label: Tensor
-    rectified: ClassLevelLabels | InstanceLevelLabels | None
+    rectified: RectifiedLabels | None
 
 
 def weigh(

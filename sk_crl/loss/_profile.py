@@ -11,7 +11,7 @@ from sk_crl._checks import check_real
 
 # Counts are whole numbers, so a budget this close below one of them is that number, computed with
 # a rounding error: 0.29 * 100 is 28.999999999999996.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 def minority_classes(counts: Tensor, rho: float = 0.5) -> Tensor:
@@ -46,7 +46,7 @@ def minority_classes(counts: Tensor, rho: float = 0.5) -> Tensor:
     tensor([False, False,  True,  True, False])
     """
     check_real("rho", rho, 0, 1, "(]")
-    budget = counts.sum(-1, keepdim=True).double() * rho + _ROUNDING
+    budget = counts.sum(-1, keepdim=True).double() * rho + ROUNDING
     size, order = counts.sort(dim=-1, stable=True)
     affordable = (size.cumsum(-1) <= budget) & (size >= 2)
     return torch.zeros_like(affordable).scatter(-1, order, affordable)
@@ -54,7 +54,7 @@ def minority_classes(counts: Tensor, rho: float = 0.5) -> Tensor:
 
 def most_anchors(n_samples: int, rho: float, scope: str) -> int:
     """Bound the anchors that one target of a batch can have, from the batch's shape alone."""
-    return n_samples if scope == "all" else int(n_samples * rho + _ROUNDING)
+    return n_samples if scope == "all" else int(n_samples * rho + ROUNDING)
 
 
 def reads_are_free(tensor: Tensor) -> bool:

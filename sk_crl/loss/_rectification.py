@@ -20,6 +20,7 @@ from sk_crl.loss._comparison import (
     distribution_comparison,
     relative_comparison,
 )
+from sk_crl.loss._fused import FusedLabels, can_fuse, rectify_fused
 from sk_crl.loss._inputs import by_class, check_features, check_scores, check_targets, pad_scores
 from sk_crl.loss._instance_level import (
     InstanceLevelLabels,
@@ -35,7 +36,7 @@ COMPARISONS = ("relative", "absolute", "distribution")
 SCOPES = ("minority", "all")
 ANCHORS = ("all", "easy")
 
-RectifiedLabels = ClassLevelLabels | InstanceLevelLabels
+RectifiedLabels = ClassLevelLabels | FusedLabels | InstanceLevelLabels
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,16 @@ class Rectification:
 
         Returns
         -------
-        ClassLevelLabels, InstanceLevelLabels or None
+        ClassLevelLabels, FusedLabels, InstanceLevelLabels or None
             None where there are no anchors.
         """
+        n_samples = codes.shape[1]
+        kappa = n_samples if self.kappa is None else min(self.kappa, n_samples)
+        collapse = self.comparison == "relative" and self.anchors == "all"
+        if self.level == "class" and collapse and can_fuse(codes, kappa):
+            rho = 1.0 if self.scope == "all" else self.rho
+            margin = self.margins(layout.n_classes)[0]
+            return FusedLabels(codes.contiguous(), scale.double(), kappa, rho, margin)
         profile = profile_labels(
             codes, layout.widest, self.rho, self.scope, self.anchors, self.kappa
         )
@@ -99,8 +107,7 @@ class Rectification:
             return None
         if self.level == "instance":
             return InstanceLevelLabels.from_profile(profile, scale)
-        collapse = self.comparison == "relative" and self.anchors == "all"
-        return ClassLevelLabels.from_profile(profile, self.kappa, scale, collapse, layout)
+        return ClassLevelLabels.from_profile(profile, kappa, scale, collapse, layout)
 
     def n_prepared(self, batch_size: int, layout: ColumnLayout) -> int:
         """Bound the numbers that `prepare` makes of a batch, to the order of magnitude."""
@@ -109,15 +116,15 @@ class Rectification:
         return layout.n_targets * (batch_size * layout.widest + n_pairs)
 
     def at_class_level(
-        self, p: Tensor, labels: ClassLevelLabels, layout: ColumnLayout
-    ) -> tuple[Tensor, Tensor]:
+        self, p: Tensor, labels: ClassLevelLabels | FusedLabels, layout: ColumnLayout
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute every target's loss, and its derivatives by the logarithms of probabilities.
 
         Parameters
         ----------
         p : Tensor of shape (n_targets, widest, n_samples)
             Softmax probabilities.
-        labels : ClassLevelLabels
+        labels : ClassLevelLabels or FusedLabels
             The labels, from `prepare`.
         layout : ColumnLayout
             The targets' classes.
@@ -126,12 +133,18 @@ class Rectification:
         -------
         loss : Tensor of shape (n_targets,)
             The loss.
+        rows : Tensor of int64, shape (n_targets, n_anchor_classes)
+            The classes whose samples are anchors, as rows of those of all targets.
         by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
-            Its derivatives by those of the anchor classes, ``labels.rows``.
+            Its derivatives by the logarithms of their probabilities.
         """
+        if isinstance(labels, FusedLabels):
+            return rectify_fused(p, labels)
         compare = self._comparison(layout, p)
-        rows = p.flatten(0, 1).index_select(0, labels.rows.flatten())
-        return rectify_class_level(rows.view(len(p), -1, p.shape[2]), labels, compare)
+        of_rows = p.flatten(0, 1).index_select(0, labels.rows.flatten())
+        of_rows = of_rows.view(len(p), -1, p.shape[2])
+        loss, by_log_p = rectify_class_level(of_rows, labels, compare)
+        return loss, labels.rows, by_log_p
 
     def at_instance_level(
         self, distances: Tensor, labels: InstanceLevelLabels, layout: ColumnLayout
@@ -264,11 +277,11 @@ def class_rectification(
             labels = labels.choose_anchors(by_class(pad_scores(scores.detach(), layout)))
         tensor = feature_distances(features, labels.anchors, normalize)
         value, gradient = rectification.at_instance_level(tensor, labels, layout)
-    elif isinstance(labels, ClassLevelLabels):
+    elif labels is not None:
         tensor = by_class(pad_scores(scores, layout))
         p = tensor.detach().softmax(1)
-        value, by_log_p = rectification.at_class_level(p, labels, layout)
-        gradient = through_softmax(p, rows=(labels.rows, by_log_p))
+        value, rows, by_log_p = rectification.at_class_level(p, labels, layout)
+        gradient = through_softmax(p, rows=(rows, by_log_p))
     else:
         tensor = (scores if features is None else features).sum().expand(layout.n_targets, 1, 1)
         value, gradient = tensor.new_zeros(layout.n_targets), torch.zeros_like(tensor)

@@ -1,0 +1,231 @@
+"""Rectification in compiled loops: where it is used, and that it is what tensors compute.
+
+That both are the equations, `test_loss`, `test_gradients` and `test_known_bugs` show.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_classifier import assert_same_weights, weights
+from test_gradients import tied_batch
+from test_loss import SCOPES, assert_same, seeds, value_and_gradients
+
+from sk_crl.loss import (
+    ClassRectificationLoss,
+    _fused,
+    _fused_kernel,
+    class_rectification,
+    minority_classes,
+)
+from sk_crl.loss._class_level import ClassLevelLabels
+from sk_crl.loss._fused import FusedLabels
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def without_loops():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_fused, "_kernel", lambda: None)
+        yield
+
+
+def run_python(code, **environment):
+    """Run code in a fresh interpreter in which every warning is an error; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --------------------------------------------------------------------------- the same numbers
+
+
+@given(
+    seed=seeds,
+    counts=st.lists(st.lists(st.integers(0, 40), min_size=2, max_size=6), min_size=1, max_size=3),
+    n_different=st.sampled_from([2, 7, 999]),
+    scope=st.sampled_from(SCOPES),
+    kappa=st.sampled_from([1, 2, 5, 25, None]),
+    rho=st.sampled_from([0.2, 0.5, 0.9]),
+    margin=st.sampled_from([0.0, 0.1317, 0.5719, 2.0]),
+)
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_loops_are_tensors(seed, counts, n_different, scope, kappa, rho, margin):
+    """Of samples that tie any may be mined, so that only the sum of their gradients is compared."""
+    n_samples = max(sum(sizes) for sizes in counts) + 1
+    batch, copied = tied_batch(seed, n_samples, counts, n_different)
+    options = {"scope": scope, "kappa": kappa, "rho": rho, "margin": margin}
+    in_loops = value_and_gradients(class_rectification, *batch, **options)
+    with without_loops():
+        by_tensors = value_and_gradients(class_rectification, *batch, **options)
+    sums = [torch.zeros_like(g).index_add_(0, copied, g) for _, g, _ in (in_loops, by_tensors)]
+    assert_same([in_loops[0], sums[0]], [by_tensors[0], sums[1]], 1e-11)
+
+
+@given(
+    codes=st.lists(st.integers(-1, 6), min_size=1, max_size=60),
+    rho=st.floats(0.01, 1) | st.sampled_from([0.29, 0.1, 1 / 3, 1.0]),
+)
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_minority_classes_are_found_without_sorting(codes, rho):
+    counts = torch.bincount(torch.tensor(codes) + 1, minlength=8)[1:]
+    sizes = np.zeros(7, np.int64)
+    n_found = _fused_kernel._size_up(np.array(codes), rho, sizes)
+    expected = counts * minority_classes(counts, rho)
+    assert sizes.tolist() == expected.tolist()
+    assert n_found == expected.count_nonzero()
+
+
+def random_batch(n_samples=64, n_classes=(3, 4), dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    targets = [torch.randint(k, (n_samples,), generator=generator) for k in n_classes]
+    scores = torch.randn(n_samples, sum(n_classes), generator=generator, dtype=dtype)
+    return scores, torch.stack(targets, 1)
+
+
+COUNTS = [[90, 8, 2], [60, 20, 15, 5]]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tau": 1.0}, {"tau": 1.0, "rectify": "adjusted"}], ids=str
+)
+@pytest.mark.parametrize("alpha", [0.3, [0.0, 0.8], 1.0])
+def test_the_mixed_loss_is_the_same(alpha, options):
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS, alpha=alpha, **options)
+
+    def compute():
+        by = scores.clone().requires_grad_()
+        value = loss(by, targets)
+        value.backward()
+        return value.detach(), by.grad
+
+    in_loops = compute()
+    with without_loops():
+        by_tensors = compute()
+    torch.testing.assert_close(in_loops, by_tensors, rtol=1e-5, atol=1e-7)
+
+
+def test_a_score_that_is_no_number_is_no_loss():
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS)
+    for bad in (torch.nan, torch.inf):
+        scores[0, 0] = bad
+        assert loss(scores, targets).isnan()
+        everything = torch.full_like(scores, bad)
+        assert loss(everything, targets).isnan()
+
+
+def test_networks_learn_the_same(table, fast):
+    settings = {"alpha": 0.5, "logit_adjustment": None}
+    in_loops = fast(**settings).fit(*table)
+    assert_same_weights(in_loops, fast(**settings).fit(*table))
+    with without_loops():
+        by_tensors = fast(**settings).fit(*table)
+    torch.testing.assert_close(weights(in_loops), weights(by_tensors), rtol=1e-4, atol=1e-5)
+
+
+# --------------------------------------------------------------------------- where they are used
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, FusedLabels),
+        ({"scope": "all"}, FusedLabels),
+        ({"kappa": None}, FusedLabels),
+        ({"comparison": "absolute"}, ClassLevelLabels),
+        ({"comparison": "distribution"}, ClassLevelLabels),
+        ({"anchors": "easy"}, ClassLevelLabels),
+    ],
+    ids=str,
+)
+def test_where_loops_are_used(options, kind):
+    _, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS, **options)
+    (labels,) = loss.prepare(targets, batch_size=len(targets))
+    assert isinstance(labels.rectified, kind)
+    with without_loops():
+        (labels,) = loss.prepare(targets, batch_size=len(targets))
+    assert isinstance(labels.rectified, ClassLevelLabels)
+
+
+@pytest.mark.parametrize(("kappa", "kind"), [(256, FusedLabels), (257, ClassLevelLabels)])
+def test_many_hard_samples_are_mined_by_tensors(kappa, kind):
+    loss = ClassRectificationLoss([900, 100], kappa=kappa)
+    (labels,) = loss.prepare(torch.arange(600) % 2, batch_size=600)
+    assert isinstance(labels.rectified, kind)
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
+def test_labels_prepared_before_what_is_compiled():
+    """Dynamo cannot trace the loops: what is compiled takes tensors, of the same labels."""
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS)
+    (labels,) = loss.prepare(targets, batch_size=len(targets))
+    assert isinstance(labels.rectified, FusedLabels)
+    torch.compiler.reset()
+    compiled = torch.compile(loss.compute, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(scores, labels), loss.compute(scores, labels))
+
+
+LOSS = """
+import torch
+from sk_crl.loss import ClassRectificationLoss
+torch.manual_seed(0)
+loss = ClassRectificationLoss([90, 10])
+(labels,) = loss.prepare(torch.tensor([0, 1, 0, 1, 0, 0, 0]), batch_size=7)
+print(type(labels.rectified).__name__, loss.compute(torch.randn(7, 2), labels))
+"""
+
+
+def test_numba_is_imported_where_loops_are_used():
+    printed = run_python(
+        f"""
+import sys, torch
+from sk_crl import CRLClassifier
+from sk_crl.loss import ClassRectificationLoss
+ClassRectificationLoss([9, 1], level="instance").prepare(torch.tensor([0, 1]), batch_size=2)
+assert "numba" not in sys.modules
+{LOSS}
+"""
+    )
+    assert printed.startswith("FusedLabels")
+
+
+def test_without_numba_tensors_do_it_all():
+    without = run_python(f"import sys; sys.modules['numba'] = None\n{LOSS}")
+    assert without.startswith("ClassLevelLabels")
+    assert run_python(LOSS, NUMBA_DISABLE_JIT="1") == without
+
+
+def test_without_a_folder_to_write_to_every_process_compiles(monkeypatch):
+    """A home that is no folder, a package that is read only: Numba refuses to cache there."""
+
+    def njit(**options):
+        def compiled(function):
+            if options.get("cache"):
+                raise RuntimeError("cannot cache function: no locator available for file")
+            return numba.njit(**options)(function)
+
+        return compiled
+
+    monkeypatch.setattr(_fused_kernel, "njit", njit)
+    double = _fused_kernel._compiled(lambda x: 2 * x)
+    assert double(3) == 6
+    assert double.signatures
