@@ -18,11 +18,14 @@ For CelebA a second table says how many times the step of a single target the 40
 single target is the median over several of the 40, by itself in a batch of the same size; all of
 them take turns with the rest.
 
-Peak memory is what PyTorch's allocator has handed out at most at any moment of one call, from
-entering `forward` to leaving `backward`, in excess of before: intermediate results, what autograd
-keeps, the gradient of the scores, kernels' scratch. The profiler records every allocation and
-release; their running sum has the peak. Scores and labels themselves are there before and do not
-count, nor do C++ containers inside kernels.
+Where there is Numba a further table compares the fused loops with tensors, by batch, classes and
+kappa.
+
+Peak memory is that without fused loops: what PyTorch's allocator has handed out at most at any
+moment of one call, from entering `forward` to leaving `backward`, in excess of before: intermediate
+results, what autograd keeps, the gradient of the scores, kernels' scratch. The profiler records
+every allocation and release; their running sum has the peak. Scores and labels themselves are there
+before and do not count, nor do C++ containers inside kernels.
 
     python benchmarks/loss.py --data FOLDER
 """
@@ -31,6 +34,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +48,7 @@ from common import (
 from losses import (
     CELEBA,
     Batch,
+    by_tensors,
     celeba_batch,
     check_dense,
     make_step,
@@ -55,6 +60,7 @@ from timing import add_timing_options, interleaved, peak_memory
 
 from sk_crl.datasets import power_law_sizes
 from sk_crl.loss import ClassRectificationLoss
+from sk_crl.loss._fused import fused_loops
 
 KAPPAS = (25, 175)
 # Category, colour, collar, button, pattern, shape, length, sleeve shape and sleeve length. The
@@ -66,6 +72,8 @@ X_DOMAIN = {
 }
 # Those of CelebA's targets that are taken by themselves.
 SINGLE_TARGETS = range(0, 40, 5)
+FUSED_SHAPES = list(product((128, 1024), (2, 10, 100)))
+FUSED_KAPPAS = (5, 25, 100, 256)
 GROWTH_CLASSES = 100
 GROWTH_BATCHES = (64, 128, 256, 512, 1024)
 GROWTH_KAPPAS = (5, 10, 25, 50, 100, 200)
@@ -90,13 +98,15 @@ def main() -> None:
                     name,
                     spread(1000 * seconds),
                     spread(seconds / times["cross-entropy"], 1),
-                    f"{peak_memory(steps[name]) / 2**20:.2f}",
+                    f"{peak_memory(by_tensors(steps[name])) / 2**20:.2f}",
                 ]
                 for name, seconds in times.items()
             ],
         )
         if len(batch.counts) == 40:
             print_single_target(batch, arguments.repeats, arguments.clock)
+    if fused_loops() is not None:
+        print_fused(arguments.repeats, arguments.clock)
     print_growth()
 
 
@@ -158,6 +168,25 @@ def print_single_target(batch: Batch, repeats: int, clock: str) -> None:
     )
 
 
+def print_fused(repeats: int, clock: str) -> None:
+    """Print what fused loops cost beside tensors."""
+    print("Fused loops beside tensors, the median of their ratios:\n")
+    head = ["batch", "classes", *(f"kappa={kappa}" for kappa in FUSED_KAPPAS)]
+    print_table(head, (fused_row(*shape, repeats, clock) for shape in FUSED_SHAPES))
+
+
+def fused_row(n_samples: int, n_classes: int, repeats: int, clock: str) -> list[object]:
+    """Measure one shape of batch under every kappa."""
+    counts = power_law_sizes(n_classes)
+    batch = power_law_batch("", n_samples, [counts])
+    ratios = []
+    for kappa in FUSED_KAPPAS:
+        step = make_step(batch, ClassRectificationLoss(counts.tolist(), kappa=kappa))
+        times = interleaved({"loops": step, "tensors": by_tensors(step)}, repeats, clock)
+        ratios.append(f"{np.median(times['loops'] / times['tensors']):.2f}")
+    return [n_samples, n_classes, *ratios]
+
+
 # Memory.
 
 
@@ -175,7 +204,8 @@ def growth_peak(n_samples: int, kappa: int) -> int:
     """Measure the peak memory of one batch size and one kappa."""
     counts = power_law_sizes(GROWTH_CLASSES)
     batch = power_law_batch("", n_samples, [counts])
-    return peak_memory(make_step(batch, ClassRectificationLoss(counts.tolist(), kappa=kappa)))
+    step = make_step(batch, ClassRectificationLoss(counts.tolist(), kappa=kappa))
+    return peak_memory(by_tensors(step))
 
 
 def per_unit(n_samples: int, row: Sequence[int]) -> list[str]:

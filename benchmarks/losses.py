@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from sk_crl.loss import class_rectification, minority_classes
+from sk_crl.loss import _fused, class_rectification, minority_classes
 
 CELEBA = "multioutput/celeba_attributes.npz"
 
@@ -77,6 +77,19 @@ def make_step(batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> Callabl
         batch.scores.grad = None
 
     return step
+
+
+def by_tensors(step: Callable[[], None]) -> Callable[[], None]:
+    """Make a call do without fused loops, as it does where there is no Numba."""
+
+    def call():
+        loops, _fused.fused_loops = _fused.fused_loops, lambda: None
+        try:
+            step()
+        finally:
+            _fused.fused_loops = loops
+
+    return call
 
 
 def torch_cross_entropy(batch: Batch) -> Callable[[Tensor, Tensor], Tensor]:

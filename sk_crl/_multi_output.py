@@ -159,8 +159,8 @@ class MultiOutputCRLClassifier(Rectifying, SeveralTargets):
         Processes that read a data set ahead; 0 reads each batch when it is due.
     random_state : int, RandomState, Generator or None, default=None
         Source of the initial weights, the batches' order, dropout and the validation split. Two
-        fits with one integer are equal bit for bit on a CPU. No global generator is touched,
-        whatever it is.
+        fits with one integer are equal bit for bit on a CPU, in one environment. No global
+        generator is touched, whatever it is.
     verbose : bool, default=False
         Show a progress bar.
     missing_label : number or str, optional

@@ -18,8 +18,9 @@ from test_loss import (
     value_and_gradients,
 )
 from torch.autograd import gradcheck
+from ways import without_loops
 
-from sk_crl.loss import ClassRectificationLoss, _class_level, _fused, class_rectification
+from sk_crl.loss import ClassRectificationLoss, _class_level, class_rectification
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -183,8 +184,7 @@ def test_labels_prepared_in_another_precision(level, comparison, of_scores, of_l
 @contextmanager
 def rows_of(kind):
     """Lay tensors of anchors out in a row for every one of them, or for every class."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fused, "_kernel", lambda: None)
+    with without_loops(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(_class_level, "_SPARE_ROOM", {"anchor": 0, "class": torch.inf}[kind])
         yield
 

@@ -1,22 +1,26 @@
-"""Class-level rectification in compiled loops, where the extra ``fast`` has brought Numba."""
+"""Class-level rectification in fused loops, where there is Numba to compile them."""
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Callable
 from functools import cache
-from types import ModuleType
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sk_crl.loss._profile import reads_are_free
 
-# The loops sort what they mine by insertion, which takes longer than tensors where it is much.
+# Loops sort by insertion what they mine. Up to here that is faster than tensors but where large
+# batches have many classes (`benchmarks/loss.py`).
 _MOST_MINED = 256
 
 
 class FusedLabels(NamedTuple):
-    """The labels as they are, and the settings of loops that see to all the rest.
+    """The labels as they are, for loops that see to all the rest, with their settings.
 
     Attributes
     ----------
@@ -40,8 +44,8 @@ class FusedLabels(NamedTuple):
 
 
 def can_fuse(codes: Tensor, kappa: int) -> bool:
-    """Tell whether there are compiled loops, which these labels can take and gain by."""
-    return kappa <= _MOST_MINED and reads_are_free(codes) and _kernel() is not None
+    """Tell whether there are loops, which can take these labels and gain by it."""
+    return kappa <= _MOST_MINED and reads_are_free(codes) and fused_loops() is not None
 
 
 def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,19 +67,41 @@ def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tenso
     by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
         Its derivatives by the logarithms of their probabilities.
     """
-    codes, scale, *settings = labels
-    arrays = _kernel().rectify(p.numpy(), codes.numpy(), scale.numpy(), *settings)
-    loss, rows, by_log_p = map(torch.from_numpy, arrays)
+    arrays = (p.numpy(), labels.codes.numpy(), labels.scale.numpy())
+    results = fused_loops()(*arrays, labels.kappa, labels.rho, labels.margin)
+    loss, rows, by_log_p = map(torch.from_numpy, results)
     return loss.to(p.dtype), rows, by_log_p
 
 
 @cache
-def _kernel() -> ModuleType | None:
-    """Import the loops; None without Numba, or where it is told not to compile."""
+def fused_loops() -> Callable | None:
+    """Compile the loops, or find them compiled on the disk.
+
+    Returns
+    -------
+    callable or None
+        `rectify_batch`, compiled; None without Numba, or where it is not to be used.
+    """
+    if os.environ.get("SK_CRL_FUSED") == "0":
+        return None
     try:
         import numba
-
-        from sk_crl.loss import _fused_kernel
-    except ImportError:
+    except ModuleNotFoundError:
         return None
-    return None if numba.config.DISABLE_JIT else _fused_kernel
+    except Exception as error:  # a broken or unfit library that nobody need have asked for
+        message = f"Numba cannot be imported, and the loss is computed without it: {error!r}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return None
+    if numba.config.DISABLE_JIT:
+        return None
+    from sk_crl.loss._fused_loops import rectify_batch
+
+    p = np.full((1, 2, 3), 0.5, np.float32)
+    batch = (p, np.zeros((1, 3), np.int64), np.ones(1), 1, 0.5, 0.5)
+    try:
+        compiled = numba.njit(cache=True, nogil=True)(rectify_batch)
+        compiled(*batch)
+    except Exception:  # a folder that is full or read only, or broken files in it
+        compiled = numba.njit(nogil=True)(rectify_batch)
+        compiled(*batch)
+    return compiled

@@ -91,15 +91,15 @@ class Rectification:
         Returns
         -------
         ClassLevelLabels, FusedLabels, InstanceLevelLabels or None
-            None where there are no anchors.
+            None where there are no anchors; fused loops look for them only later.
         """
         n_samples = codes.shape[1]
         kappa = n_samples if self.kappa is None else min(self.kappa, n_samples)
         collapse = self.comparison == "relative" and self.anchors == "all"
         if self.level == "class" and collapse and can_fuse(codes, kappa):
-            rho = 1.0 if self.scope == "all" else self.rho
+            rho = 1.0 if self.scope == "all" else float(self.rho)
             margin = self.margins(layout.n_classes)[0]
-            return FusedLabels(codes.contiguous(), scale.double(), kappa, rho, margin)
+            return FusedLabels(codes.contiguous(), scale.double(), int(kappa), rho, margin)
         profile = profile_labels(
             codes, layout.widest, self.rho, self.scope, self.anchors, self.kappa
         )

@@ -1,12 +1,9 @@
-"""Class-level rectification by relative comparison (Eq. 3-5, 9, 10) in compiled loops.
+"""Class-level rectification by relative comparison (Eq. 3-5, 9, 10) in loops, for Numba to compile.
 
-Numba compiles them at their first call, and keeps on the disk what it has compiled. Plain loops
-compile in a third of the time that array expressions take.
+Plain loops, because array expressions take several times as long to compile.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
@@ -15,19 +12,12 @@ from numpy.typing import NDArray
 from sk_crl.loss._profile import ROUNDING
 
 
-def _compiled(function: Callable) -> Callable:
-    """Have a function compiled; in every process anew if there is no folder to keep it in."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
-
-
-@_compiled
-def rectify(
+def rectify_batch(
     p: NDArray, codes: NDArray, scale: NDArray, kappa: int, rho: float, margin: float
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Compute every target's loss, and its derivatives by the logarithms of probabilities.
+
+    It is not compiled here: whether the result can be kept on the disk shows only then.
 
     Parameters
     ----------
@@ -58,7 +48,7 @@ def rectify(
     sizes = np.zeros((n_targets, n_classes), np.int64)
     n_anchor_classes = 0
     for target in range(n_targets):
-        n_anchor_classes = max(n_anchor_classes, _size_up(codes[target], rho, sizes[target]))
+        n_anchor_classes = max(n_anchor_classes, _minority_sizes(codes[target], rho, sizes[target]))
     loss = np.zeros(n_targets)
     rows = np.empty((n_targets, n_anchor_classes), np.int64)
     by_log_p = np.zeros((n_targets, n_anchor_classes, n_samples), p.dtype)
@@ -81,13 +71,14 @@ def rectify(
                 loss[target] += each * total
                 for i in range(n_samples):
                     by_row[i] *= each * row[i]
+                    loss[target] += 0 * row[i]  # no number, where a probability is none
                 rows[target, place] += k
                 place += 1
     return loss, rows, by_log_p
 
 
-@_compiled
-def _size_up(codes: NDArray, rho: float, sizes: NDArray) -> int:
+@njit(nogil=True)
+def _minority_sizes(codes: NDArray, rho: float, sizes: NDArray) -> int:
     """Fill in the sizes of the minority classes, 0 for others (Eq. 3); return how many there are.
 
     Classes are taken from the smallest up, ties by index: all below some size are affordable, and
@@ -119,7 +110,7 @@ def _size_up(codes: NDArray, rho: float, sizes: NDArray) -> int:
     return n_minority
 
 
-@_compiled
+@njit(nogil=True)
 def _rectify_class(
     p: NDArray, codes: NDArray, k: int, kappa: int, margin: float, by_p: NDArray
 ) -> float:
@@ -131,9 +122,9 @@ def _rectify_class(
     all its easier anchors at once. Where it is easier, ``t = m + p_+ - 2 p_a``. Where they are
     equal ``t = m - p_a``, for their distance has derivative 0.
 
-    So members are taken in runs of equal probability, the hardest first. Of the `kappa` hard
-    positives of each anchor in a run as many are its equals as, but for itself, are among the
-    `kappa` hardest members from the run's start on, even if the run ends beyond those.
+    So members are taken in runs of equal probability, the hardest first. The `kappa` positives of
+    an anchor are the `start` members before its run, then up to ``kappa - start`` others of its
+    run, then easier ones.
     """
     n_members, n_hard, place, member = _hardest(p, codes, k, True, kappa + 1)
     _, n_negatives, negative_place, negative = _hardest(p, codes, k, False, kappa)
@@ -149,7 +140,7 @@ def _rectify_class(
         while end < n_hard and member[end] == member[start]:
             end += 1
         n_here = n_equal = end - start
-        if end == n_hard < n_members:
+        if end == n_hard < n_members:  # the run may go on among the members that are not mined
             n_equal = 0
             for i in range(len(p)):
                 n_equal += codes[i] == k and p[i] == member[start]
@@ -189,14 +180,14 @@ def _rectify_class(
     for i in range(n_hard):
         by_p[place[i]] = by_member[i]
     # A negative is in the triplets of all pairs that reach as far.
-    n = 0.0
+    n_reaching = 0.0
     for i in range(n_negatives - 1, -1, -1):
-        n += n_pairs[i + 1]
-        by_p[negative_place[i]] = n
+        n_reaching += n_pairs[i + 1]
+        by_p[negative_place[i]] = n_reaching
     return loss
 
 
-@_compiled
+@njit(nogil=True)
 def _hardest(
     p: NDArray, codes: NDArray, k: int, of_class: bool, most: int
 ) -> tuple[int, int, NDArray, NDArray]:
@@ -208,8 +199,8 @@ def _hardest(
     -------
     n_all, n_hard : int
         How many there are, and how many of them are mined.
-    place, value : ndarray of shape (most,)
-        Where the mined ones stand, and what they have: ascending, of equal ones the first first.
+    place, hardest : ndarray of shape (most,)
+        Where the mined ones stand, and their values: ascending, of equal ones the first first.
     """
     place = np.empty(most, np.int64)
     hardest = np.empty(most, p.dtype)

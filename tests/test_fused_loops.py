@@ -1,4 +1,4 @@
-"""Rectification in compiled loops: where it is used, and that it is what tensors compute.
+"""Rectification in fused loops: where it is used, and that it is what tensors compute.
 
 That both are the equations, `test_loss`, `test_gradients` and `test_known_bugs` show.
 """
@@ -6,10 +6,9 @@ That both are the equations, `test_loss`, `test_gradients` and `test_known_bugs`
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+import tempfile
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -18,25 +17,15 @@ from hypothesis import strategies as st
 from test_classifier import assert_same_weights, weights
 from test_gradients import tied_batch
 from test_loss import SCOPES, assert_same, seeds, value_and_gradients
+from ways import without_loops
 
-from sk_crl.loss import (
-    ClassRectificationLoss,
-    _fused,
-    _fused_kernel,
-    class_rectification,
-    minority_classes,
-)
+from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
 from sk_crl.loss._class_level import ClassLevelLabels
-from sk_crl.loss._fused import FusedLabels
+from sk_crl.loss._fused import FusedLabels, fused_loops
+
+pytest.importorskip("numba", reason="no fused loops: Numba is not there")
 
 ROOT = Path(__file__).parents[1]
-
-
-@contextmanager
-def without_loops():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fused, "_kernel", lambda: None)
-        yield
 
 
 def run_python(code, **environment):
@@ -83,9 +72,11 @@ def test_loops_are_tensors(seed, counts, n_different, scope, kappa, rho, margin)
 )
 @settings(derandomize=True, deadline=None, max_examples=200)
 def test_minority_classes_are_found_without_sorting(codes, rho):
+    from sk_crl.loss._fused_loops import _minority_sizes
+
     counts = torch.bincount(torch.tensor(codes) + 1, minlength=8)[1:]
     sizes = np.zeros(7, np.int64)
-    n_found = _fused_kernel._size_up(np.array(codes), rho, sizes)
+    n_found = _minority_sizes(np.array(codes), rho, sizes)
     expected = counts * minority_classes(counts, rho)
     assert sizes.tolist() == expected.tolist()
     assert n_found == expected.count_nonzero()
@@ -121,14 +112,29 @@ def test_the_mixed_loss_is_the_same(alpha, options):
     torch.testing.assert_close(in_loops, by_tensors, rtol=1e-5, atol=1e-7)
 
 
-def test_a_score_that_is_no_number_is_no_loss():
+@pytest.mark.parametrize("n_bad", [1, 64])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_score_that_is_no_number_makes_a_loss_that_is_none(bad, n_bad):
     scores, targets = random_batch()
-    loss = ClassRectificationLoss(COUNTS)
-    for bad in (torch.nan, torch.inf):
-        scores[0, 0] = bad
-        assert loss(scores, targets).isnan()
-        everything = torch.full_like(scores, bad)
-        assert loss(everything, targets).isnan()
+    scores[:n_bad, 0] = bad
+    targets[0] = -1
+    in_loops = class_rectification(scores, targets, (3, 4)).isnan()
+    with without_loops():
+        assert torch.equal(class_rectification(scores, targets, (3, 4)).isnan(), in_loops)
+    assert in_loops.tolist() == [True, False]
+
+
+def test_settings_and_layouts_of_any_kind_are_compiled_once():
+    """As a grid of NumPy's numbers has them."""
+    scores, targets = random_batch()
+    class_rectification(scores, targets, (3, 4))
+    before = len(fused_loops().signatures)
+    class_rectification(scores, targets, (3, 4), rho=1, kappa=np.int32(3), margin=1)
+    class_rectification(scores, targets, (3, 4), rho=np.float32(0.5), margin=np.float32(0.1))
+    scores, targets = (tensor.t().contiguous().t() for tensor in (scores, targets))
+    class_rectification(scores, targets, (3, 4))
+    class_rectification(scores[::2], targets[::2], (3, 4))
+    assert len(fused_loops().signatures) == before
 
 
 def test_networks_learn_the_same(table, fast):
@@ -211,21 +217,55 @@ assert "numba" not in sys.modules
 def test_without_numba_tensors_do_it_all():
     without = run_python(f"import sys; sys.modules['numba'] = None\n{LOSS}")
     assert without.startswith("ClassLevelLabels")
+    assert run_python(LOSS, SK_CRL_FUSED="0") == without
     assert run_python(LOSS, NUMBA_DISABLE_JIT="1") == without
 
 
-def test_without_a_folder_to_write_to_every_process_compiles(monkeypatch):
-    """A home that is no folder, a package that is read only: Numba refuses to cache there."""
+@pytest.fixture
+def found_afresh():
+    """Look for the loops anew, in the test and after it."""
+    fused_loops.cache_clear()
+    yield
+    fused_loops.cache_clear()
 
-    def njit(**options):
-        def compiled(function):
-            if options.get("cache"):
-                raise RuntimeError("cannot cache function: no locator available for file")
-            return numba.njit(**options)(function)
 
-        return compiled
+@pytest.mark.usefixtures("found_afresh")
+def test_a_numba_that_is_broken_is_told_of_and_done_without(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "numba":
+                raise ImportError("Numba needs NumPy 2.3 or less. Got NumPy 9.9.")
 
-    monkeypatch.setattr(_fused_kernel, "njit", njit)
-    double = _fused_kernel._compiled(lambda x: 2 * x)
-    assert double(3) == 6
-    assert double.signatures
+    monkeypatch.delitem(sys.modules, "numba")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.warns(RuntimeWarning, match=r"Numba cannot be imported.*Got NumPy 9\.9"):
+        assert fused_loops() is None
+
+
+@pytest.mark.usefixtures("found_afresh")
+@pytest.mark.parametrize("harm", ["no folder", "broken files", "no room"])
+def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    if harm == "no folder":
+        (tmp_path / "file").touch()
+        monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file"))
+        locators = "_UserProvidedCacheLocator"  # neither beside the package nor at home
+        monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", locators)
+    elif harm == "broken files":
+        assert fused_loops().stats.cache_path
+        for path in tmp_path.rglob("*.nb?"):
+            path.write_bytes(b"")
+        fused_loops.cache_clear()
+    else:
+
+        def full(*args, **kwargs):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    assert fused_loops().stats.cache_path is None
+    scores, targets = random_batch()
+    in_loops = class_rectification(scores, targets, (3, 4))
+    with without_loops():
+        torch.testing.assert_close(in_loops, class_rectification(scores, targets, (3, 4)))
