@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from test_classifier import assert_same_weights, weights
 from test_gradients import tied_batch
 from test_loss import SCOPES, assert_same, seeds, value_and_gradients
+from torch.utils._pytree import tree_map_only
 from ways import without_loops
 
 from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
@@ -171,7 +172,9 @@ def test_where_loops_are_used(options, kind):
     assert isinstance(labels.rectified, ClassLevelLabels)
 
 
-@pytest.mark.parametrize(("kappa", "kind"), [(256, FusedLabels), (257, ClassLevelLabels)])
+@pytest.mark.parametrize(
+    ("kappa", "kind"), [(128, FusedLabels), (129, ClassLevelLabels), (None, ClassLevelLabels)]
+)
 def test_many_hard_samples_are_mined_by_tensors(kappa, kind):
     loss = ClassRectificationLoss([900, 100], kappa=kappa)
     (labels,) = loss.prepare(torch.arange(600) % 2, batch_size=600)
@@ -188,6 +191,34 @@ def test_labels_prepared_before_what_is_compiled():
     torch.compiler.reset()
     compiled = torch.compile(loss.compute, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(scores, labels), loss.compute(scores, labels))
+
+
+def test_labels_moved_to_another_device():
+    """Shapes are all that the meta device computes: there is no other where tests run."""
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS)
+    (labels,) = loss.prepare(targets, batch_size=len(targets))
+    assert isinstance(labels.rectified, FusedLabels)
+    moved = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), labels)
+    linear = loss.to("meta").linearize(scores.to("meta"), moved)
+    assert linear.gradients[0].shape == scores.shape
+
+
+def test_labels_are_those_of_when_they_were_prepared():
+    scores, targets = random_batch(n_classes=(4,))
+    loss = ClassRectificationLoss(COUNTS[1])
+    (labels,) = loss.prepare(targets, batch_size=len(targets))
+    expected = loss.compute(scores, labels)
+    targets.fill_(0)
+    assert loss.compute(scores, labels) == expected
+
+
+def test_scores_of_other_samples_or_targets_than_the_labels():
+    scores, targets = random_batch(n_classes=(3, 3))
+    (labels,) = ClassRectificationLoss(COUNTS[0]).prepare(targets[:, 0], batch_size=len(targets))
+    both = ClassRectificationLoss([COUNTS[0]] * 2)
+    with pytest.raises(ValueError, match=r"prepared for, 64 and 1; got 64 and 2"):
+        both.compute(scores, labels)
 
 
 LOSS = """

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from sk_crl.loss._profile import reads_are_free
 
-# Loops sort by insertion what they mine. Up to here that is faster than tensors but where large
-# batches have many classes (`benchmarks/loss.py`).
-_MOST_MINED = 256
+# Loops sort by insertion what they mine. Up to here that is faster than tensors, whatever the batch
+# and the classes (`benchmarks/loss.py`).
+_MOST_MINED = 128
 
 
 class FusedLabels(NamedTuple):
@@ -66,7 +66,18 @@ def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tenso
         The classes whose samples are anchors, as rows of those of all targets.
     by_log_p : Tensor of shape (n_targets, n_anchor_classes, n_samples)
         Its derivatives by the logarithms of their probabilities.
+
+    Raises
+    ------
+    ValueError
+        For probabilities of other numbers of samples or targets, where loops would read beyond.
     """
+    n_targets, _, n_samples = p.shape
+    if labels.codes.shape != (n_targets, n_samples):
+        raise ValueError(
+            f"scores must be those of the samples and targets that labels were prepared for, "
+            f"{labels.codes.shape[1]} and {labels.codes.shape[0]}; got {n_samples} and {n_targets}."
+        )
     arrays = (p.numpy(), labels.codes.numpy(), labels.scale.numpy())
     results = fused_loops()(*arrays, labels.kappa, labels.rho, labels.margin)
     loss, rows, by_log_p = map(torch.from_numpy, results)

@@ -24,6 +24,7 @@ from sk_crl.loss._inputs import (
 from sk_crl.loss._instance_level import InstanceLevelLabels, feature_distances
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
+from sk_crl.loss._profile import reads_are_free
 from sk_crl.loss._rectification import Rectification
 
 __all__ = ["ClassRectificationLoss"]
@@ -339,8 +340,8 @@ class ClassRectificationLoss(CountedCriterion):
                 [ 0.1300, -0.1300]])
         """
         layout, rectified = self.layout, labels.rectified
-        if isinstance(rectified, FusedLabels) and torch.compiler.is_compiling():
-            # Dynamo cannot trace fused loops: prepare the same labels for tensors.
+        if isinstance(rectified, FusedLabels) and not reads_are_free(rectified.codes):
+            # Moved to another device, or Dynamo traces: there are no loops there, but tensors.
             rectified = self.rectification.prepare(rectified.codes, layout, rectified.scale)
             labels = labels._replace(rectified=rectified)
         scores = check_scores(scores, layout)

@@ -24,7 +24,7 @@ class PreparedLabels(NamedTuple):
         Derivative of the loss by the log-probability of each label: minus the weight of its
         cross-entropy, 0 where the label is missing.
     rectified : ClassLevelLabels, FusedLabels, InstanceLevelLabels or None
-        What rectification needs to know; None where nothing is rectified.
+        What rectification needs to know; None where there is nothing to rectify, if that is known.
 
     Examples
     --------

@@ -99,7 +99,9 @@ class Rectification:
         if self.level == "class" and collapse and can_fuse(codes, kappa):
             rho = 1.0 if self.scope == "all" else float(self.rho)
             margin = self.margins(layout.n_classes)[0]
-            return FusedLabels(codes.contiguous(), scale.double(), int(kappa), rho, margin)
+            # A copy, for the caller's own may change.
+            codes = codes.clone(memory_format=torch.contiguous_format)
+            return FusedLabels(codes, scale.double(), int(kappa), rho, margin)
         profile = profile_labels(
             codes, layout.widest, self.rho, self.scope, self.anchors, self.kappa
         )
