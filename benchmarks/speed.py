@@ -8,7 +8,7 @@ training losses of fits. One thread, unless a row says otherwise.
 
     python benchmarks/speed.py --data FOLDER
     python benchmarks/speed.py --only loss resnet32 --device cuda
-    NUMBA_DISABLE_JIT=1 python benchmarks/speed.py --only fit loss targets
+    SK_CRL_FUSED=0 python benchmarks/speed.py --only fit loss targets
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from rows.metric_learning import MEMORY_BATCHES, metric_learning_memory, metric_
 from rows.resnet32 import resnet32_rows
 from rows.stream import stream_rows
 from timing import Row, Setting, add_timing_options
+
+from sk_crl.loss._fused import fused_loops
 
 WORKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "fit": fit_rows,
@@ -76,11 +78,7 @@ def device_name(setting: Setting) -> str:
     """Say where the tensors are, and on a CPU whether the loss is compiled."""
     if setting.on_gpu:
         return torch.cuda.get_device_name()
-    try:
-        import numba
-    except ImportError:
-        return "CPU without Numba"
-    return f"CPU with{'out' if numba.config.DISABLE_JIT else ''} Numba"
+    return f"CPU with{'out' if fused_loops() is None else ''} fused loops"
 
 
 def cells(row: Row) -> list[str]:

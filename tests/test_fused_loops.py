@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -261,6 +262,22 @@ def found_afresh():
 
 
 @pytest.mark.usefixtures("found_afresh")
+def test_compiling_takes_no_time_of_training(table, fast, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("sk_crl.training._stopping.time.monotonic", lambda: clock.now)
+    compiled = []
+
+    def compile_slowly():
+        clock.now += 0 if compiled else 100
+        compiled.append(fused_loops())
+        return compiled[-1]
+
+    monkeypatch.setattr("sk_crl.loss._fused.fused_loops", compile_slowly)
+    assert fast(max_time=50, max_epochs=3).fit(*table).n_iter_ == 3
+    assert clock.now == 100
+
+
+@pytest.mark.usefixtures("found_afresh")
 def test_a_numba_that_is_broken_is_told_of_and_done_without(monkeypatch):
     class Broken:
         def find_spec(self, name, path=None, target=None):
@@ -271,6 +288,20 @@ def test_a_numba_that_is_broken_is_told_of_and_done_without(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.warns(RuntimeWarning, match=r"Numba cannot be imported.*Got NumPy 9\.9"):
         assert fused_loops() is None
+
+
+@pytest.mark.usefixtures("found_afresh")
+def test_who_insists_on_loops_gets_them_or_an_error(monkeypatch):
+    monkeypatch.setenv("SK_CRL_FUSED", "1")
+    assert fused_loops() is not None
+    fused_loops.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for _ in range(2):
+        with pytest.raises(ImportError, match=r"SK_CRL_FUSED=1 needs numba.*sk-crl\[fast\]"):
+            fused_loops()
+    monkeypatch.setenv("SK_CRL_FUSED", "off")
+    with pytest.raises(ValueError, match=r"SK_CRL_FUSED must be one of '', '0', '1'; got 'off'"):
+        fused_loops()
 
 
 @pytest.mark.usefixtures("found_afresh")
@@ -295,7 +326,8 @@ def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkey
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    assert fused_loops().stats.cache_path is None
+    with pytest.warns(RuntimeWarning, match=r"set NUMBA_CACHE_DIR to a folder where it can"):
+        assert fused_loops().stats.cache_path is None
     scores, targets = random_batch()
     in_loops = class_rectification(scores, targets, (3, 4))
     with without_loops():

@@ -205,6 +205,20 @@ def test_single_precision(level, comparison, data):
     assert_same(actual, expected, 1e-4 if comparison == "distribution" else 1e-5)
 
 
+@pytest.mark.parametrize("comparison", COMPARISONS)
+def test_a_million_pairs_in_single_precision(comparison):
+    generator = torch.Generator().manual_seed(36)
+    scores = torch.randn(3000, 2, generator=generator, dtype=torch.float64)
+    targets = (torch.rand(3000, generator=generator) < 0.4).long()
+    batch = targets[:, None], (2,), torch.zeros(3000, 1)
+    options = {"comparison": comparison, "kappa": None}
+    expected = value_and_gradients(class_rectification, scores, *batch, **options)
+    actual = value_and_gradients(class_rectification, scores.float(), *batch, **options)
+    torch.testing.assert_close(actual[0].double(), expected[0], rtol=1e-5, atol=0)
+    atol = 1e-3 * expected[1].abs().max().item()
+    torch.testing.assert_close(actual[1].double(), expected[1], rtol=0, atol=atol)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @six_losses
 def test_autocast_costs_no_accuracy(level, comparison, dtype):

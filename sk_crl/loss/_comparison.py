@@ -11,6 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# Equal numbers, added up one by one: so many lose some of float32's digits.
+_MANY = 2**12
+
 
 class Pairs(NamedTuple):
     """Distances between anchors and hard samples, in rows of anchors with the same negatives.
@@ -118,9 +121,12 @@ def relative_comparison(pairs: Pairs, margin: float | Tensor) -> Tangent:
     by_positive = reach.view_as(threshold) * pairs.weight
     pull = by_positive.sum(3)
     # Summed up, the weight of the positives that reach too little to reach the i-th negative.
-    short = pairs.negative.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
-    short = short.scatter_add_(2, reach, pairs.weight.flatten(2)).cumsum(2)
-    by_negative = short[..., :-1] - short[..., -1:]
+    weight = pairs.weight.flatten(2)
+    if weight.shape[2] > _MANY and weight.device.type != "mps":  # which has no float64
+        weight = weight.double()
+    short = weight.new_zeros(*reach.shape[:2], pairs.negative.shape[2] + 1)
+    short = short.scatter_add_(2, reach, weight).cumsum(2)
+    by_negative = (short[..., :-1] - short[..., -1:]).to(pairs.negative.dtype)
     intercept = pull.sum((1, 2)).mul_(margin if isinstance(margin, float) else margin.flatten())
     return Tangent(intercept, by_positive, by_negative, pull)
 

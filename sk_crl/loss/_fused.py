@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sk_crl._checks import check_choice
+from sk_crl._extras import import_extra
 from sk_crl.loss._profile import reads_are_free
 
 # Loops sort by insertion what they mine. Up to here that is faster than tensors, whatever the batch
@@ -88,20 +90,32 @@ def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tenso
 def fused_loops() -> Callable | None:
     """Compile the loops, or find them compiled on the disk.
 
+    The environment variable ``SK_CRL_FUSED`` is read once: with 0 there are none, with 1 there must
+    be, and without it there are where there is Numba.
+
     Returns
     -------
     callable or None
-        `rectify_batch`, compiled; None without Numba, or where it is not to be used.
+        `rectify_batch`, compiled; None where there are none.
+
+    Raises
+    ------
+    ImportError
+        Where there must be loops, and Numba cannot be imported.
+    ValueError
+        For another value of the environment variable.
     """
-    if os.environ.get("SK_CRL_FUSED") == "0":
+    wanted = os.environ.get("SK_CRL_FUSED", "")
+    check_choice("The environment variable SK_CRL_FUSED", wanted, ("", "0", "1"))
+    if wanted == "0":
         return None
     try:
-        import numba
-    except ModuleNotFoundError:
-        return None
-    except Exception as error:  # a broken or unfit library that nobody need have asked for
-        message = f"Numba cannot be imported, and the loss is computed without it: {error!r}"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        numba = import_extra("numba", "fast", "SK_CRL_FUSED=1")
+    except Exception as error:  # a broken or unfit Numba that nobody need have asked for
+        if wanted == "1":
+            raise
+        if getattr(error.__cause__, "name", None) != "numba":  # it is there
+            _warn(f"Numba cannot be imported, and the loss is computed without it: {error!r}")
         return None
     if numba.config.DISABLE_JIT:
         return None
@@ -112,7 +126,16 @@ def fused_loops() -> Callable | None:
     try:
         compiled = numba.njit(cache=True, nogil=True)(rectify_batch)
         compiled(*batch)
-    except Exception:  # a folder that is full or read only, or broken files in it
+    except Exception as error:  # a folder that is full or read only, or broken files in it
+        _warn(
+            "Every process compiles the loss anew, for Numba cannot keep it on the disk; set "
+            f"NUMBA_CACHE_DIR to a folder where it can: {error!r}"
+        )
         compiled = numba.njit(nogil=True)(rectify_batch)
         compiled(*batch)
     return compiled
+
+
+def _warn(message: str) -> None:
+    """Warn of what a user can change."""
+    warnings.warn(message, RuntimeWarning, stacklevel=3)

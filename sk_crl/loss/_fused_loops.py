@@ -154,6 +154,7 @@ def _rectify_class(
         n = n_easier * (min(end, kappa) - start) + n_equal * n_equal_positives
         loss += n * (r * t - sums[r])
         n_pairs[r] += n
+        by_positive = -n_easier * r
         by_anchor = -n_equal_positives * r
 
         # The run as anchors of easier positives; t rises with them.
@@ -170,7 +171,7 @@ def _rectify_class(
         for i in range(start, end):
             by_member[i] += by_anchor
             if i < kappa:
-                by_member[i] -= n_easier * r
+                by_member[i] += by_positive
         if n_equal > n_here:
             for i in range(len(p)):
                 if codes[i] == k and p[i] == member[start]:

@@ -102,8 +102,9 @@ class ClassRectificationLoss(CountedCriterion):
     Notes
     -----
     On a CPU, where Numba is installed (the extra ``fast``), the default level, comparison and
-    anchors are computed by compiled loops, which agree with tensors to rounding. ``SK_CRL_FUSED=0``
-    in the environment leaves them out.
+    anchors are computed by compiled loops, which agree with tensors to rounding. With
+    ``SK_CRL_FUSED=0`` in the environment they are left out, with ``SK_CRL_FUSED=1`` there is an
+    error where they cannot be had.
 
     Examples
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import torch
 from skorch.callbacks import Callback, EarlyStopping
 
 
@@ -30,7 +31,10 @@ class StoppingInTime(Callback):
         self.max_time = max_time
 
     def on_train_begin(self, net, **kwargs):
-        """Look at the clock."""
+        """Look at the clock, once the loss has compiled what it may have to."""
+        n_targets = net.criterion_.layout.n_targets
+        unlabelled = torch.full((1, n_targets), -1, device=net.device)
+        net.criterion_.prepare(unlabelled, batch_size=1)
         self.started_ = time.monotonic()
 
     def on_epoch_end(self, net, **kwargs):
