@@ -72,7 +72,7 @@ X_DOMAIN = {
 }
 # Those of CelebA's targets that are taken by themselves.
 SINGLE_TARGETS = range(0, 40, 5)
-FUSED_SHAPES = list(product((128, 1024), (2, 10, 100)))
+FUSED_SHAPES = list(product((128, 1024, 4096), (2, 10, 100)))
 FUSED_KAPPAS = (5, 25, 100, 256)
 GROWTH_CLASSES = 100
 GROWTH_BATCHES = (64, 128, 256, 512, 1024)

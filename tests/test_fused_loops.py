@@ -25,7 +25,8 @@ from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_cl
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._fused import FusedLabels, fused_loops
 
-pytest.importorskip("numba", reason="no fused loops: Numba is not there")
+if fused_loops() is None:
+    pytest.skip("no fused loops: Numba is not there, or switched off", allow_module_level=True)
 
 ROOT = Path(__file__).parents[1]
 
@@ -174,11 +175,18 @@ def test_where_loops_are_used(options, kind):
 
 
 @pytest.mark.parametrize(
-    ("kappa", "kind"), [(128, FusedLabels), (129, ClassLevelLabels), (None, ClassLevelLabels)]
+    ("n_classes", "kappa", "kind"),
+    [
+        (30, 128, FusedLabels),
+        (30, 250, ClassLevelLabels),
+        (30, None, ClassLevelLabels),
+        (2, 250, FusedLabels),
+        (2, None, FusedLabels),
+    ],
 )
-def test_many_hard_samples_are_mined_by_tensors(kappa, kind):
-    loss = ClassRectificationLoss([900, 100], kappa=kappa)
-    (labels,) = loss.prepare(torch.arange(600) % 2, batch_size=600)
+def test_many_hard_samples_of_many_classes_are_mined_by_tensors(n_classes, kappa, kind):
+    loss = ClassRectificationLoss(range(1, n_classes + 1), kappa=kappa)
+    (labels,) = loss.prepare(torch.arange(600) % n_classes, batch_size=600)
     assert isinstance(labels.rectified, kind)
 
 

@@ -16,9 +16,10 @@ from sk_crl._checks import check_choice
 from sk_crl._extras import import_extra
 from sk_crl.loss._profile import reads_are_free
 
-# Loops sort by insertion what they mine. Up to here that is faster than tensors, whatever the batch
-# and the classes (`benchmarks/loss.py`).
-_MOST_MINED = 128
+# Loops sort by insertion what they mine. That is faster than tensors where it is few samples, or
+# not many times as many as a class has (`benchmarks/loss.py`).
+_FEW = 128
+_TIMES_A_CLASS = 10
 
 
 class FusedLabels(NamedTuple):
@@ -45,9 +46,10 @@ class FusedLabels(NamedTuple):
     margin: float
 
 
-def can_fuse(codes: Tensor, kappa: int) -> bool:
+def can_fuse(codes: Tensor, n_classes: int, kappa: int) -> bool:
     """Tell whether there are loops, which can take these labels and gain by it."""
-    return kappa <= _MOST_MINED and reads_are_free(codes) and fused_loops() is not None
+    gains = kappa <= _FEW or kappa * n_classes <= _TIMES_A_CLASS * codes.shape[1]
+    return gains and reads_are_free(codes) and fused_loops() is not None
 
 
 def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tensor]:

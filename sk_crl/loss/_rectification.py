@@ -96,7 +96,7 @@ class Rectification:
         n_samples = codes.shape[1]
         kappa = n_samples if self.kappa is None else min(self.kappa, n_samples)
         collapse = self.comparison == "relative" and self.anchors == "all"
-        if self.level == "class" and collapse and can_fuse(codes, kappa):
+        if self.level == "class" and collapse and can_fuse(codes, layout.widest, kappa):
             rho = 1.0 if self.scope == "all" else float(self.rho)
             margin = self.margins(layout.n_classes)[0]
             # A copy, for the caller's own may change.
