@@ -124,6 +124,18 @@ def both_ways(request):
             yield
 
 
+def pytest_collection_modifyitems(items):
+    """Run only one way what has no other: fused loops are for one of the six losses."""
+    items[:] = [item for item in items if not _has_one_way(item)]
+
+
+def _has_one_way(item):
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    other_level = params.get("level", "class") != "class"
+    other_comparison = params.get("comparison", "relative") != "relative"
+    return params.get("both_ways") == "tensors" and (other_level or other_comparison)
+
+
 def _make_fast(n_members):
     def make(**settings):
         defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "device": "cpu"}
