@@ -5,6 +5,10 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
+# Small data train fastest, and repeatably, on one thread: two processes of tests with two threads
+# each wait for one another. Libraries look once, when they are loaded; other processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +17,6 @@ from ways import without_loops
 from sk_crl import CRLClassifier
 from sk_crl.loss._fused import fused_loops
 
-# Small data train fastest, and repeatably, on one thread.
 torch.set_num_threads(1)
 
 
