@@ -92,7 +92,9 @@ def test_a_batch_size_of_zero():
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
-@pytest.mark.parametrize("settings", [{"kappa": 3}, {"level": "instance"}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"kappa": 3}, {"level": "instance"}], ids=["class", "few hard", "instance"]
+)
 def test_compiles_as_one_graph(settings):
     """Also a check of the shapes that no label decides, which accelerators work with."""
     torch.compiler.reset()  # what other tests have compiled counts towards a limit

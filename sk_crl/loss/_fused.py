@@ -116,8 +116,9 @@ def fused_loops() -> Callable | None:
     except Exception as error:  # a broken or unfit Numba that nobody need have asked for
         if wanted == "1":
             raise
-        if getattr(error.__cause__, "name", None) != "numba":  # it is there
-            _warn(f"Numba cannot be imported, and the loss is computed without it: {error!r}")
+        cause = error.__cause__ or error
+        if getattr(cause, "name", None) != "numba":  # it is there
+            _warn(f"Numba cannot be imported, and the loss is computed without it: {cause!r}")
         return None
     if numba.config.DISABLE_JIT:
         return None
