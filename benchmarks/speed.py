@@ -78,7 +78,7 @@ def device_name(setting: Setting) -> str:
     """Say where the tensors are, and on a CPU whether the loss is compiled."""
     if setting.on_gpu:
         return torch.cuda.get_device_name()
-    return f"CPU with{'out' if fused_loops() is None else ''} fused loops"
+    return f"CPU with{'out' if fused_loops('class') is None else ''} fused loops"
 
 
 def cells(row: Row) -> list[str]:

@@ -24,8 +24,9 @@ from ways import without_loops
 from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._fused import FusedLabels, fused_loops
+from sk_crl.loss._instance_level import InstanceLevelLabels
 
-if fused_loops() is None:
+if fused_loops("class") is None:
     pytest.skip("no fused loops: Numba is not there, or switched off", allow_module_level=True)
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +71,50 @@ def test_loops_are_tensors(seed, counts, n_different, scope, kappa, rho, margin)
 
 
 @given(
+    seed=seeds,
+    counts=st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=5), min_size=1, max_size=3),
+    n_different=st.sampled_from([2, 7, 999]),
+    scope=st.sampled_from(SCOPES),
+    kappa=st.sampled_from([1, 2, 5, 25, None]),
+    margin=st.sampled_from([None, 0.0, 0.1317, 2.0]),
+    own=st.booleans(),
+    normalize=st.booleans(),
+)
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_loops_over_features_are_tensors(
+    seed, counts, n_different, scope, kappa, margin, own, normalize
+):
+    n_samples = max(sum(sizes) for sizes in counts) + 1
+    (scores, targets, n_classes, features), copied = tied_batch(
+        seed, n_samples, counts, n_different
+    )
+    features = features[copied] if own else features[copied, 0]
+    batch = scores, targets, n_classes, features
+    options = {"level": "instance", "scope": scope, "kappa": kappa, "margin": margin}
+    options["normalize"] = normalize
+    in_loops = value_and_gradients(class_rectification, *batch, **options)
+    with without_loops():
+        by_tensors = value_and_gradients(class_rectification, *batch, **options)
+    sums = [torch.zeros_like(g).index_add_(0, copied, g) for _, _, g in (in_loops, by_tensors)]
+    assert_same([in_loops[0], sums[0]], [by_tensors[0], sums[1]], 1e-11)
+
+
+def test_distances_of_many_features_keep_their_digits():
+    """In single precision, against double: as they are in tensors."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.arange(60) % 3
+    features = torch.rand(60, 4096, generator=generator, dtype=torch.float64)
+    scores = torch.zeros(60, 3, dtype=torch.float64)
+    options = {"level": "instance", "scope": "all"}
+    expected = value_and_gradients(class_rectification, scores, targets, (3,), features, **options)
+    single = scores.float(), targets, (3,), features.float()
+    actual = value_and_gradients(class_rectification, *single, **options)
+    torch.testing.assert_close(actual[0].double(), expected[0], rtol=1e-6, atol=0)
+    scale = expected[2].abs().max()
+    torch.testing.assert_close(actual[2].double() / scale, expected[2] / scale, rtol=0, atol=2e-6)
+
+
+@given(
     codes=st.lists(st.integers(-1, 6), min_size=1, max_size=60),
     rho=st.floats(0.01, 1) | st.sampled_from([0.29, 0.1, 1 / 3, 1.0]),
 )
@@ -85,6 +130,9 @@ def test_minority_classes_are_found_without_sorting(codes, rho):
     assert n_found == expected.count_nonzero()
 
 
+LEVELS = ["class", "instance"]
+
+
 def random_batch(n_samples=64, n_classes=(3, 4), dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
     targets = [torch.randint(k, (n_samples,), generator=generator) for k in n_classes]
@@ -92,11 +140,18 @@ def random_batch(n_samples=64, n_classes=(3, 4), dtype=torch.float32):
     return scores, torch.stack(targets, 1)
 
 
+def random_features(scores):
+    """Features that tell as much of a sample as its scores, and are as many."""
+    return torch.cat([scores[:, 1:], scores[:, :1].square()], 1)
+
+
 COUNTS = [[90, 8, 2], [60, 20, 15, 5]]
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"tau": 1.0}, {"tau": 1.0, "rectify": "adjusted"}], ids=str
+    "options",
+    [{}, {"tau": 1.0}, {"tau": 1.0, "rectify": "adjusted"}, {"level": "instance"}],
+    ids=str,
 )
 @pytest.mark.parametrize("alpha", [0.3, [0.0, 0.8], 1.0])
 def test_the_mixed_loss_is_the_same(alpha, options):
@@ -105,7 +160,7 @@ def test_the_mixed_loss_is_the_same(alpha, options):
 
     def compute():
         by = scores.clone().requires_grad_()
-        value = loss(by, targets)
+        value = loss(by, targets, random_features(by))
         value.backward()
         return value.detach(), by.grad
 
@@ -117,31 +172,41 @@ def test_the_mixed_loss_is_the_same(alpha, options):
 
 @pytest.mark.parametrize("n_bad", [1, 64])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_score_that_is_no_number_makes_a_loss_that_is_none(bad, n_bad):
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_no_number_makes_a_loss_that_is_none(level, bad, n_bad):
     scores, targets = random_batch()
+    features = torch.stack([scores[:, :3], scores[:, 3:6]], 1)
     scores[:n_bad, 0] = bad
+    features[:n_bad, 0, 0] = bad
     targets[0] = -1
-    in_loops = class_rectification(scores, targets, (3, 4)).isnan()
+    batch = scores, targets, (3, 4), features
+    in_loops = class_rectification(*batch, level=level).isnan()
     with without_loops():
-        assert torch.equal(class_rectification(scores, targets, (3, 4)).isnan(), in_loops)
+        assert torch.equal(class_rectification(*batch, level=level).isnan(), in_loops)
     assert in_loops.tolist() == [True, False]
 
 
-def test_settings_and_layouts_of_any_kind_are_compiled_once():
+@pytest.mark.parametrize("level", LEVELS)
+def test_settings_and_layouts_of_any_kind_are_compiled_once(level):
     """As a grid of NumPy's numbers has them."""
     scores, targets = random_batch()
-    class_rectification(scores, targets, (3, 4))
-    before = len(fused_loops().signatures)
-    class_rectification(scores, targets, (3, 4), rho=1, kappa=np.int32(3), margin=1)
-    class_rectification(scores, targets, (3, 4), rho=np.float32(0.5), margin=np.float32(0.1))
+
+    def compute(scores=scores, targets=targets, **options):
+        return class_rectification(scores, targets, (3, 4), scores, level=level, **options)
+
+    compute()
+    before = len(fused_loops(level).signatures)
+    compute(rho=1, kappa=np.int32(3), margin=1)
+    compute(rho=np.float32(0.5), margin=np.float32(0.1), normalize=False)
     scores, targets = (tensor.t().contiguous().t() for tensor in (scores, targets))
-    class_rectification(scores, targets, (3, 4))
-    class_rectification(scores[::2], targets[::2], (3, 4))
-    assert len(fused_loops().signatures) == before
+    compute(scores, targets)
+    compute(scores[::2], targets[::2], normalize=False)
+    assert len(fused_loops(level).signatures) == before
 
 
-def test_networks_learn_the_same(table, fast):
-    settings = {"alpha": 0.5, "logit_adjustment": None}
+@pytest.mark.parametrize("level", LEVELS)
+def test_networks_learn_the_same(table, fast, level):
+    settings = {"alpha": 0.5, "logit_adjustment": None, "level": level}
     in_loops = fast(**settings).fit(*table)
     assert_same_weights(in_loops, fast(**settings).fit(*table))
     with without_loops():
@@ -161,6 +226,9 @@ def test_networks_learn_the_same(table, fast):
         ({"comparison": "absolute"}, ClassLevelLabels),
         ({"comparison": "distribution"}, ClassLevelLabels),
         ({"anchors": "easy"}, ClassLevelLabels),
+        ({"level": "instance"}, FusedLabels),
+        ({"level": "instance", "comparison": "absolute"}, InstanceLevelLabels),
+        ({"level": "instance", "anchors": "easy"}, InstanceLevelLabels),
     ],
     ids=str,
 )
@@ -169,9 +237,10 @@ def test_where_loops_are_used(options, kind):
     loss = ClassRectificationLoss(COUNTS, **options)
     (labels,) = loss.prepare(targets, batch_size=len(targets))
     assert isinstance(labels.rectified, kind)
+    by_tensors = InstanceLevelLabels if options.get("level") == "instance" else ClassLevelLabels
     with without_loops():
         (labels,) = loss.prepare(targets, batch_size=len(targets))
-    assert isinstance(labels.rectified, ClassLevelLabels)
+    assert isinstance(labels.rectified, by_tensors)
 
 
 @pytest.mark.parametrize(
@@ -190,44 +259,70 @@ def test_many_hard_samples_of_many_classes_are_mined_by_tensors(n_classes, kappa
     assert isinstance(labels.rectified, kind)
 
 
+@pytest.mark.parametrize(("kappa", "kind"), [(256, FusedLabels), (257, InstanceLevelLabels)])
+def test_many_hard_samples_of_an_anchor_are_mined_by_tensors(kappa, kind):
+    loss = ClassRectificationLoss([9, 1], level="instance", kappa=kappa)
+    (labels,) = loss.prepare(torch.arange(600) % 2, batch_size=600)
+    assert isinstance(labels.rectified, kind)
+
+
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
-def test_labels_prepared_before_what_is_compiled():
+@pytest.mark.parametrize("level", LEVELS)
+def test_labels_prepared_before_what_is_compiled(level):
     """Dynamo cannot trace the loops: what is compiled takes tensors, of the same labels."""
     scores, targets = random_batch()
-    loss = ClassRectificationLoss(COUNTS)
+    loss = ClassRectificationLoss(COUNTS, level=level)
     (labels,) = loss.prepare(targets, batch_size=len(targets))
     assert isinstance(labels.rectified, FusedLabels)
     torch.compiler.reset()
     compiled = torch.compile(loss.compute, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(scores, labels), loss.compute(scores, labels))
+    expected = loss.compute(scores, labels, scores)
+    torch.testing.assert_close(compiled(scores, labels, scores), expected)
 
 
-def test_labels_moved_to_another_device():
+@pytest.mark.parametrize("level", LEVELS)
+def test_labels_moved_to_another_device(level):
     """Shapes are all that the meta device computes: there is no other where tests run."""
     scores, targets = random_batch()
-    loss = ClassRectificationLoss(COUNTS)
+    loss = ClassRectificationLoss(COUNTS, level=level)
     (labels,) = loss.prepare(targets, batch_size=len(targets))
     assert isinstance(labels.rectified, FusedLabels)
     moved = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), labels)
-    linear = loss.to("meta").linearize(scores.to("meta"), moved)
+    scores = scores.to("meta")
+    linear = loss.to("meta").linearize(scores, moved, scores)
     assert linear.gradients[0].shape == scores.shape
 
 
-def test_labels_are_those_of_when_they_were_prepared():
+@pytest.mark.parametrize("level", LEVELS)
+def test_labels_are_those_of_when_they_were_prepared(level):
     scores, targets = random_batch(n_classes=(4,))
-    loss = ClassRectificationLoss(COUNTS[1])
+    loss = ClassRectificationLoss(COUNTS[1], level=level)
     (labels,) = loss.prepare(targets, batch_size=len(targets))
-    expected = loss.compute(scores, labels)
+    expected = loss.compute(scores, labels, scores)
     targets.fill_(0)
-    assert loss.compute(scores, labels) == expected
+    assert loss.compute(scores, labels, scores) == expected
 
 
-def test_scores_of_other_samples_or_targets_than_the_labels():
+def test_each_of_several_batches_has_the_margins_of_its_targets():
+    """They differ with the number of classes."""
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS, level="instance", normalize=False)
+    batches = loss.prepare(targets, batch_size=16)
+    values = [loss(s, t, s) for s, t in zip(scores.split(16), targets.split(16), strict=True)]
+    for labels, one, value in zip(batches, scores.split(16), values, strict=True):
+        assert len(labels.rectified.margin.unique()) == 2
+        assert loss.compute(one, labels, one) == value
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_other_samples_or_targets_than_the_labels(level):
     scores, targets = random_batch(n_classes=(3, 3))
-    (labels,) = ClassRectificationLoss(COUNTS[0]).prepare(targets[:, 0], batch_size=len(targets))
-    both = ClassRectificationLoss([COUNTS[0]] * 2)
-    with pytest.raises(ValueError, match=r"prepared for, 64 and 1; got 64 and 2"):
-        both.compute(scores, labels)
+    single = ClassRectificationLoss(COUNTS[0], level=level)
+    (labels,) = single.prepare(targets[:, 0], batch_size=len(targets))
+    both = ClassRectificationLoss([COUNTS[0]] * 2, level=level)
+    for features in (scores, scores.view(-1, 2, 3)):
+        with pytest.raises(ValueError, match=r"prepared for, 64 and 1; got 64 and 2"):
+            both.compute(scores, labels, features)
 
 
 LOSS = """
@@ -246,7 +341,8 @@ def test_numba_is_imported_where_loops_are_used():
 import sys, torch
 from sk_crl import CRLClassifier
 from sk_crl.loss import ClassRectificationLoss
-ClassRectificationLoss([9, 1], level="instance").prepare(torch.tensor([0, 1]), batch_size=2)
+loss = ClassRectificationLoss([9, 1], comparison="absolute")
+loss.prepare(torch.tensor([0, 1]), batch_size=2)
 assert "numba" not in sys.modules
 {LOSS}
 """
@@ -275,9 +371,9 @@ def test_compiling_takes_no_time_of_training(table, fast, monkeypatch):
     monkeypatch.setattr("sk_crl.training._stopping.time.monotonic", lambda: clock.now)
     compiled = []
 
-    def compile_slowly():
+    def compile_slowly(level):
         clock.now += 0 if compiled else 100
-        compiled.append(fused_loops())
+        compiled.append(fused_loops(level))
         return compiled[-1]
 
     monkeypatch.setattr("sk_crl.loss._fused.fused_loops", compile_slowly)
@@ -295,21 +391,21 @@ def test_a_numba_that_is_broken_is_told_of_and_done_without(monkeypatch):
     monkeypatch.delitem(sys.modules, "numba")
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.warns(RuntimeWarning, match=r"Numba cannot be imported.*Got NumPy 9\.9"):
-        assert fused_loops() is None
+        assert fused_loops("class") is None
 
 
 @pytest.mark.usefixtures("found_afresh")
 def test_who_insists_on_loops_gets_them_or_an_error(monkeypatch):
     monkeypatch.setenv("SK_CRL_FUSED", "1")
-    assert fused_loops() is not None
+    assert fused_loops("class") is not None
     fused_loops.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     for _ in range(2):
         with pytest.raises(ImportError, match=r"SK_CRL_FUSED=1 needs numba.*sk-crl\[fast\]"):
-            fused_loops()
+            fused_loops("class")
     monkeypatch.setenv("SK_CRL_FUSED", "off")
     with pytest.raises(ValueError, match=r"SK_CRL_FUSED must be one of '', '0', '1'; got 'off'"):
-        fused_loops()
+        fused_loops("class")
 
 
 @pytest.mark.usefixtures("found_afresh")
@@ -324,7 +420,7 @@ def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkey
         locators = "_UserProvidedCacheLocator"  # neither beside the package nor at home
         monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", locators)
     elif harm == "broken files":
-        assert fused_loops().stats.cache_path
+        assert fused_loops("class").stats.cache_path
         for path in tmp_path.rglob("*.nb?"):
             path.write_bytes(b"")
         fused_loops.cache_clear()
@@ -335,7 +431,7 @@ def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkey
 
         monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.warns(RuntimeWarning, match=r"set NUMBA_CACHE_DIR to a folder where it can"):
-        assert fused_loops().stats.cache_path is None
+        assert fused_loops("class").stats.cache_path is None
     scores, targets = random_batch()
     in_loops = class_rectification(scores, targets, (3, 4))
     with without_loops():

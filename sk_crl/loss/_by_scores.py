@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from sk_crl._layout import ColumnLayout
-from sk_crl.loss._instance_level import InstanceLevelLabels
 from sk_crl.loss._prepared import PreparedLabels
 from sk_crl.loss._rectification import Rectification
 from sk_crl.loss._softmax import through_softmax
@@ -45,7 +44,7 @@ def differentiate_by_scores(
     codes, by_label = labels.codes, labels.by_label.to(log_p.dtype)
     value = (log_p.gather(1, codes) * by_label).sum()
     p = log_p.exp_()
-    if isinstance(labels.rectified, InstanceLevelLabels | None):
+    if labels.rectified is None or rectification.level == "instance":
         return value, through_softmax(p, (codes, by_label))
     q = p if rectified is None else rectified.softmax(1)
     term, rows, by_log_q = rectification.at_class_level(q, labels.rectified, layout)

@@ -1,4 +1,4 @@
-"""Class-level rectification in fused loops, where there is Numba to compile them."""
+"""Rectification by relative comparison in fused loops, where there is Numba to compile them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from sk_crl._checks import check_choice
 from sk_crl._extras import import_extra
 from sk_crl.loss._profile import reads_are_free
 
-# Loops sort by insertion what they mine. That is faster than tensors where it is few samples, or
-# not many times as many as a class has (`benchmarks/loss.py`).
-_FEW = 128
+# Loops sort by insertion what they mine, for each class or, at instance level, for each anchor. It
+# is faster than tensors where that is few samples or, for a class, not many times as many as it has
+# (`benchmarks/loss.py`).
+_FEW_OF_A_CLASS = 128
 _TIMES_A_CLASS = 10
+_FEW_OF_AN_ANCHOR = 256
 
 
 class FusedLabels(NamedTuple):
@@ -35,24 +37,27 @@ class FusedLabels(NamedTuple):
         Hard samples of each kind.
     rho : float
         Share of the batch that classes with anchors may hold.
-    margin : float
-        Margin of the relative comparison.
+    margin : Tensor of float64, shape (n_targets,)
+        Margin of each target's comparison.
     """
 
     codes: Tensor
     scale: Tensor
     kappa: int
     rho: float
-    margin: float
+    margin: Tensor
 
 
-def can_fuse(codes: Tensor, n_classes: int, kappa: int) -> bool:
+def can_fuse(codes: Tensor, n_classes: int, kappa: int, level: str) -> bool:
     """Tell whether there are loops, which can take these labels and gain by it."""
-    gains = kappa <= _FEW or kappa * n_classes <= _TIMES_A_CLASS * codes.shape[1]
-    return gains and reads_are_free(codes) and fused_loops() is not None
+    if level == "instance":
+        gains = kappa <= _FEW_OF_AN_ANCHOR
+    else:
+        gains = kappa <= _FEW_OF_A_CLASS or kappa * n_classes <= _TIMES_A_CLASS * codes.shape[1]
+    return gains and reads_are_free(codes) and fused_loops(level) is not None
 
 
-def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tensor]:
+def rectify_fused_class_level(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tensor]:
     """Do what `rectify_class_level` does with the relative comparison.
 
     Parameters
@@ -77,28 +82,74 @@ def rectify_fused(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tenso
         For probabilities of other numbers of samples or targets, where loops would read beyond.
     """
     n_targets, _, n_samples = p.shape
-    if labels.codes.shape != (n_targets, n_samples):
-        raise ValueError(
-            f"scores must be those of the samples and targets that labels were prepared for, "
-            f"{labels.codes.shape[1]} and {labels.codes.shape[0]}; got {n_samples} and {n_targets}."
-        )
-    arrays = (p.numpy(), labels.codes.numpy(), labels.scale.numpy())
-    results = fused_loops()(*arrays, labels.kappa, labels.rho, labels.margin)
-    loss, rows, by_log_p = map(torch.from_numpy, results)
+    _check_fit(labels, "scores", n_samples, n_targets)
+    loss, rows, by_log_p = _run("class", p, labels)
     return loss.to(p.dtype), rows, by_log_p
 
 
+def rectify_fused_instance_level(
+    features: Tensor, labels: FusedLabels, n_targets: int
+) -> tuple[Tensor, Tensor]:
+    """Do what `rectify_instance_level` does with the relative comparison, distances included.
+
+    Parameters
+    ----------
+    features : Tensor of shape (1 or n_targets, n_samples, d)
+        Features, shared by the targets or of each.
+    labels : FusedLabels
+        The labels.
+    n_targets : int
+        Number of targets.
+
+    Returns
+    -------
+    loss : Tensor of shape (n_targets,)
+        The loss.
+    by_feature : Tensor of shape (n_targets, n_samples, d)
+        Its derivatives by each target's features.
+
+    Raises
+    ------
+    ValueError
+        For features of other numbers of samples or targets, where loops would read beyond.
+    """
+    _check_fit(labels, "features", features.shape[1], n_targets)
+    loss, by_feature = _run("instance", features.contiguous(), labels)
+    return loss.to(features.dtype), by_feature
+
+
+def _check_fit(labels: FusedLabels, what: str, n_samples: int, n_targets: int) -> None:
+    """Refuse what loops would read beyond."""
+    if labels.codes.shape != (n_targets, n_samples):
+        raise ValueError(
+            f"{what} must be those of the samples and targets that labels were prepared for, "
+            f"{labels.codes.shape[1]} and {labels.codes.shape[0]}; got {n_samples} and {n_targets}."
+        )
+
+
+def _run(level: str, values: Tensor, labels: FusedLabels) -> tuple[Tensor, ...]:
+    """Run the loops of a level."""
+    codes, scale, margin = labels.codes.numpy(), labels.scale.numpy(), labels.margin.numpy()
+    results = fused_loops(level)(values.numpy(), codes, scale, labels.kappa, labels.rho, margin)
+    return tuple(map(torch.from_numpy, results))
+
+
 @cache
-def fused_loops() -> Callable | None:
-    """Compile the loops, or find them compiled on the disk.
+def fused_loops(level: str) -> Callable | None:
+    """Compile the loops of a level, or find them compiled on the disk.
 
     The environment variable ``SK_CRL_FUSED`` is read once: with 0 there are none, with 1 there must
     be, and without it there are where there is Numba.
 
+    Parameters
+    ----------
+    level : {"class", "instance"}
+        Whether to compare probabilities or features.
+
     Returns
     -------
     callable or None
-        `rectify_batch`, compiled; None where there are none.
+        `rectify_probabilities` or `rectify_features`, compiled; None where there are none.
 
     Raises
     ------
@@ -122,19 +173,20 @@ def fused_loops() -> Callable | None:
         return None
     if numba.config.DISABLE_JIT:
         return None
-    from sk_crl.loss._fused_loops import rectify_batch
+    from sk_crl.loss._fused_loops import rectify_features, rectify_probabilities
 
-    p = np.full((1, 2, 3), 0.5, np.float32)
-    batch = (p, np.zeros((1, 3), np.int64), np.ones(1), 1, 0.5, 0.5)
+    loops = rectify_probabilities if level == "class" else rectify_features
+    values = np.full((1, 2, 2), 0.5, np.float32)
+    batch = (values, np.zeros((1, 2), np.int64), np.ones(1), 1, 0.5, np.ones(1))
     try:
-        compiled = numba.njit(cache=True, nogil=True)(rectify_batch)
+        compiled = numba.njit(cache=True, nogil=True)(loops)
         compiled(*batch)
     except Exception as error:  # a folder that is full or read only, or broken files in it
         _warn(
             "Every process compiles the loss anew, for Numba cannot keep it on the disk; set "
             f"NUMBA_CACHE_DIR to a folder where it can: {error!r}"
         )
-        compiled = numba.njit(nogil=True)(rectify_batch)
+        compiled = numba.njit(nogil=True)(loops)
         compiled(*batch)
     return compiled
 

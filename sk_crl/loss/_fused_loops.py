@@ -1,6 +1,10 @@
-"""Class-level rectification by relative comparison (Eq. 3-5, 9, 10) in loops, for Numba to compile.
+"""Rectification by relative comparison (Eq. 3-7, 9-11) in loops, for Numba to compile.
 
-Plain loops, because array expressions take several times as long to compile.
+Plain loops, because array expressions take several times as long to compile. All in one module,
+because what is kept on the disk is compiled anew where this file changes, and no other.
+
+Functions without a decorator are compiled elsewhere: whether the result can be kept on the disk
+shows only then.
 """
 
 from __future__ import annotations
@@ -12,12 +16,10 @@ from numpy.typing import NDArray
 from sk_crl.loss._profile import ROUNDING
 
 
-def rectify_batch(
-    p: NDArray, codes: NDArray, scale: NDArray, kappa: int, rho: float, margin: float
+def rectify_probabilities(
+    p: NDArray, codes: NDArray, scale: NDArray, kappa: int, rho: float, margin: NDArray
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Compute every target's loss, and its derivatives by the logarithms of probabilities.
-
-    It is not compiled here: whether the result can be kept on the disk shows only then.
 
     Parameters
     ----------
@@ -31,8 +33,8 @@ def rectify_batch(
         Hard samples of each kind.
     rho : float
         Share of the batch that minority classes may hold.
-    margin : float
-        Margin of the comparison.
+    margin : ndarray of shape (n_targets,)
+        Margin of each target's comparison.
 
     Returns
     -------
@@ -54,12 +56,7 @@ def rectify_batch(
     by_log_p = np.zeros((n_targets, n_anchor_classes, n_samples), p.dtype)
     for target in range(n_targets):
         rows[target] = target * n_classes
-        n_labelled = 0
-        for i in range(n_samples):
-            n_labelled += codes[target, i] >= 0
-        n_triplets = 0
-        for size in sizes[target]:
-            n_triplets += size * min(size - 1, kappa) * min(n_labelled - size, kappa)
+        n_triplets = _count_triplets(codes[target], sizes[target], kappa)
         if n_triplets * scale[target] == 0:
             continue
         each = scale[target] / n_triplets
@@ -67,7 +64,7 @@ def rectify_batch(
         for k in range(n_classes):
             if sizes[target, k]:
                 row, by_row = p[target, k], by_log_p[target, place]
-                total = _rectify_class(row, codes[target], k, kappa, margin, by_row)
+                total = _rectify_class(row, codes[target], k, kappa, margin[target], by_row)
                 loss[target] += each * total
                 for i in range(n_samples):
                     by_row[i] *= each * row[i]
@@ -75,6 +72,77 @@ def rectify_batch(
                 rows[target, place] += k
                 place += 1
     return loss, rows, by_log_p
+
+
+def rectify_features(
+    features: NDArray, codes: NDArray, scale: NDArray, kappa: int, rho: float, margin: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Compute every target's loss, and its derivatives by features.
+
+    Parameters
+    ----------
+    features : ndarray of shape (1 or n_targets, n_samples, d)
+        Features, shared by the targets or of each.
+    codes : ndarray of int64, shape (n_targets, n_samples)
+        Class of each sample, -1 where it is missing.
+    scale : ndarray of shape (n_targets,)
+        What each target's loss is multiplied by.
+    kappa : int
+        Hard samples of each kind.
+    rho : float
+        Share of the batch that minority classes may hold.
+    margin : ndarray of shape (n_targets,)
+        Margin of each target's comparison.
+
+    Returns
+    -------
+    loss : ndarray of float64, shape (n_targets,)
+        The loss.
+    by_feature : ndarray of shape (n_targets, n_samples, d)
+        Its derivatives by each target's features.
+    """
+    n_targets, n_samples = codes.shape
+    n_classes = 0
+    for k in codes.flat:
+        n_classes = max(n_classes, k + 1)
+    loss = np.zeros(n_targets)
+    by_feature = np.zeros((n_targets, n_samples, features.shape[2]), features.dtype)
+    for target in range(n_targets):
+        sizes = np.zeros(n_classes, np.int64)
+        _minority_sizes(codes[target], rho, sizes)
+        n_triplets = _count_triplets(codes[target], sizes, kappa)
+        if n_triplets * scale[target] == 0:
+            continue
+        each = scale[target] / n_triplets
+        rows = features[target % len(features)]
+        columns = rows.T.copy()
+        for anchor in range(n_samples):
+            k = codes[target, anchor]
+            if k >= 0 and sizes[k]:
+                distance = _distances_to(anchor, columns)
+                by_distance = np.zeros(n_samples)
+                total = _rectify_anchor(
+                    distance, codes[target], k, kappa, margin[target], by_distance
+                )
+                loss[target] += each * total
+                for i in range(n_samples):
+                    loss[target] += 0 * distance[i]  # no number, where a feature is none
+                    if by_distance[i] and distance[i]:
+                        slope = each * by_distance[i] / distance[i]
+                        _move_apart(rows, anchor, i, slope, by_feature[target])
+    return loss, by_feature
+
+
+@njit(nogil=True)
+def _count_triplets(codes: NDArray, sizes: NDArray, kappa: int) -> int:
+    """Count the triplets of all anchors, by the sizes of their classes."""
+    n_labelled = 0
+    for k in codes:
+        n_labelled += k >= 0
+    n_triplets = 0
+    for size in sizes:
+        n_triplets += size * min(size - 1, kappa) * min(n_labelled - size, kappa)
+    return n_triplets
 
 
 @njit(nogil=True)
@@ -189,10 +257,71 @@ def _rectify_class(
 
 
 @njit(nogil=True)
+def _distances_to(anchor: int, columns: NDArray) -> NDArray:
+    """Compute the distance of every sample to an anchor; features come column by column.
+
+    Differences are squared, for from products small distances come without digits.
+    """
+    width, n_samples = columns.shape
+    distance = np.zeros(n_samples, columns.dtype)
+    for column in range(width):
+        own = columns[column, anchor]
+        for i in range(n_samples):
+            distance[i] += (columns[column, i] - own) ** 2
+    for i in range(n_samples):
+        distance[i] = np.sqrt(distance[i])
+    return distance
+
+
+@njit(nogil=True)
+def _rectify_anchor(
+    distance: NDArray, codes: NDArray, k: int, kappa: int, margin: float, by_distance: NDArray
+) -> float:
+    """Add up an anchor's triplets; write the derivatives by its distances.
+
+    With ``t = m + d(a, +)`` the triplets above 0 are those with ``d(a, -) < t``: the first r of the
+    ascending ``d(a, -)``. From the farthest positive on t falls, and so does r.
+
+    The anchor is a member of its class and the nearest, at distance 0, so that it is the last to be
+    mined: it is left out by taking one positive less than there are members. Another sample at
+    distance 0 may be left out in its place, which has the same value and no derivative either.
+    """
+    n_members, _, positive_place, nearness = _hardest(-distance, codes, k, True, kappa)
+    _, n_negatives, negative_place, negative = _hardest(-distance, codes, k, False, kappa)
+    sums = np.zeros(n_negatives + 1)  # of the first r negatives
+    for i in range(n_negatives):
+        sums[i + 1] = sums[i] + negative[i]
+    n_positives = np.zeros(n_negatives + 1)  # that reach the first r negatives and no more
+    loss = 0.0
+    r = n_negatives
+    for i in range(min(n_members - 1, kappa)):
+        t = margin - nearness[i]
+        while r > 0 and not negative[r - 1] < t:
+            r -= 1
+        loss += r * t - sums[r]
+        by_distance[positive_place[i]] = r
+        n_positives[r] += 1
+    n_reaching = 0.0
+    for i in range(n_negatives - 1, -1, -1):
+        n_reaching += n_positives[i + 1]
+        by_distance[negative_place[i]] = -n_reaching
+    return loss
+
+
+@njit(nogil=True)
+def _move_apart(features: NDArray, one: int, other: int, slope: float, by_feature: NDArray) -> None:
+    """Add the derivatives of half the squared distance of two samples, times a slope."""
+    for column in range(features.shape[1]):
+        step = slope * (features[one, column] - features[other, column])
+        by_feature[one, column] += step
+        by_feature[other, column] -= step
+
+
+@njit(nogil=True)
 def _hardest(
     p: NDArray, codes: NDArray, k: int, of_class: bool, most: int
 ) -> tuple[int, int, NDArray, NDArray]:
-    """Mine the hardest members of a class, or its hardest negatives by their ``-p``.
+    """Mine the members of a class of lowest ``p``, or those of other classes of highest ``p``.
 
     An insertion sort that keeps no more than it must: most samples are not inserted at all.
 
@@ -201,7 +330,8 @@ def _hardest(
     n_all, n_hard : int
         How many there are, and how many of them are mined.
     place, hardest : ndarray of shape (most,)
-        Where the mined ones stand, and their values: ascending, of equal ones the first first.
+        Where the mined ones stand, and their ``p``, or ``-p`` of those of other classes: ascending,
+        of equal ones the first first.
     """
     place = np.empty(most, np.int64)
     hardest = np.empty(most, p.dtype)

@@ -98,28 +98,42 @@ class InstanceLevelLabels(NamedTuple):
         return self._replace(anchors=order.gather(1, by_group.gather(1, self.place)))
 
 
-def feature_distances(features: Tensor, anchors: Tensor, normalize: bool) -> Tensor:
-    """Compute the Euclidean distance of each anchor to every sample (Eq. 11).
+def by_target(features: Tensor, normalize: bool) -> Tensor:
+    """Lay features out by target, as they are compared.
 
     Parameters
     ----------
     features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d)
         Features, shared by the targets or one per target.
+    normalize : bool
+        Whether to scale them to unit length.
+
+    Returns
+    -------
+    Tensor of shape (1 or n_targets, n_samples, d)
+    """
+    features = features[None] if features.ndim == 2 else features.transpose(0, 1)
+    if normalize:
+        # At a zero vector eps bounds the gradient, to what half precision can hold.
+        features = unit_norm(features, dim=2, eps=1e-4)
+    return features
+
+
+def feature_distances(features: Tensor, anchors: Tensor) -> Tensor:
+    """Compute the Euclidean distance of each anchor to every sample (Eq. 11).
+
+    Parameters
+    ----------
+    features : Tensor of shape (1 or n_targets, n_samples, d)
+        Features, from `by_target`.
     anchors : Tensor of int64, shape (n_targets, n_places)
         The anchors.
-    normalize : bool
-        Whether to scale features to unit length first.
 
     Returns
     -------
     Tensor of shape (n_targets, n_places, n_samples)
     """
-    if features.ndim == 2:
-        features = features[:, None].expand(-1, len(anchors), -1)
-    features = features.transpose(0, 1)
-    if normalize:
-        # At a zero vector eps bounds the gradient, to what half precision can hold.
-        features = unit_norm(features, dim=2, eps=1e-4)
+    features = features.expand(len(anchors), -1, -1)
     of_anchors = features.gather(1, anchors[..., None].expand(-1, -1, features.shape[2]))
     # Not by matrix product: that loses the small distances, and its root has no gradient at 0.
     return torch.cdist(of_anchors, features, compute_mode="donot_use_mm_for_euclid_dist")

@@ -21,7 +21,6 @@ from sk_crl.loss._inputs import (
     check_targets,
     pad_scores,
 )
-from sk_crl.loss._instance_level import InstanceLevelLabels, feature_distances
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
 from sk_crl.loss._profile import reads_are_free
@@ -101,8 +100,8 @@ class ClassRectificationLoss(CountedCriterion):
 
     Notes
     -----
-    On a CPU, where Numba is installed (the extra ``fast``), the default level, comparison and
-    anchors are computed by compiled loops, which agree with tensors to rounding. With
+    On a CPU, where Numba is installed (the extra ``fast``), the relative comparison of all anchors
+    is computed by compiled loops, which agree with tensors to rounding. With
     ``SK_CRL_FUSED=0`` in the environment they are left out, with ``SK_CRL_FUSED=1`` there is an
     error where they cannot be had.
 
@@ -320,7 +319,7 @@ class ClassRectificationLoss(CountedCriterion):
         -------
         Linearization
             The loss, and its derivatives by the scores and, at instance level, by the distances
-            between features.
+            between features or by the features, which are scaled where `normalize` is set.
 
         Raises
         ------
@@ -356,14 +355,14 @@ class ClassRectificationLoss(CountedCriterion):
                 adjusted, raw if is_apart else None, labels, self.rectification, layout
             )
             gradient = layout.unpad(gradient.permute(2, 0, 1))
-        tensors, gradients = (scores,), (gradient,)
-        if isinstance(rectified, InstanceLevelLabels):
-            if self.rectification.anchors == "easy":
-                rectified = rectified.choose_anchors(raw if is_apart else adjusted)
-            distances = feature_distances(features, rectified.anchors, self.rectification.normalize)
-            term, by_distance = self.rectification.at_instance_level(distances, rectified, layout)
-            value = value + term.sum()
-            tensors, gradients = (scores, distances), (gradient, by_distance)
-        elif self.needs_features:  # no anchor: a gradient of 0, for the graph's sake
-            tensors, gradients = (scores, features), (gradient, torch.zeros_like(features))
-        return Linearization(value, tensors, gradients)
+        if not self.needs_features:
+            return Linearization(value, (scores,), (gradient,))
+        if rectified is None:  # no anchor: a gradient of 0, for the graph's sake
+            gradients = (gradient, torch.zeros_like(features))
+            return Linearization(value, (scores, features), gradients)
+        if self.rectification.anchors == "easy":
+            rectified = rectified.choose_anchors(raw if is_apart else adjusted)
+        rest = self.rectification.at_instance_level(features, rectified, layout)
+        return Linearization(
+            value + rest.value.sum(), (scores, *rest.tensors), (gradient, *rest.gradients)
+        )

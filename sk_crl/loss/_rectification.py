@@ -20,10 +20,16 @@ from sk_crl.loss._comparison import (
     distribution_comparison,
     relative_comparison,
 )
-from sk_crl.loss._fused import FusedLabels, can_fuse, rectify_fused
+from sk_crl.loss._fused import (
+    FusedLabels,
+    can_fuse,
+    rectify_fused_class_level,
+    rectify_fused_instance_level,
+)
 from sk_crl.loss._inputs import by_class, check_features, check_scores, check_targets, pad_scores
 from sk_crl.loss._instance_level import (
     InstanceLevelLabels,
+    by_target,
     feature_distances,
     rectify_instance_level,
 )
@@ -96,9 +102,10 @@ class Rectification:
         n_samples = codes.shape[1]
         kappa = n_samples if self.kappa is None else min(self.kappa, n_samples)
         collapse = self.comparison == "relative" and self.anchors == "all"
-        if self.level == "class" and collapse and can_fuse(codes, layout.widest, kappa):
+        if collapse and can_fuse(codes, layout.widest, kappa, self.level):
             rho = 1.0 if self.scope == "all" else float(self.rho)
-            margin = self.margins(layout.n_classes)[0]
+            margin = torch.tensor(self.margins(layout.n_classes), dtype=torch.float64)
+            margin = margin.repeat(len(codes) // layout.n_targets)
             # A copy, for the caller's own may change.
             codes = codes.clone(memory_format=torch.contiguous_format)
             return FusedLabels(codes, scale.double(), int(kappa), rho, margin)
@@ -141,7 +148,7 @@ class Rectification:
             Its derivatives by the logarithms of their probabilities.
         """
         if isinstance(labels, FusedLabels):
-            return rectify_fused(p, labels)
+            return rectify_fused_class_level(p, labels)
         compare = self._comparison(layout, p)
         of_rows = p.flatten(0, 1).index_select(0, labels.rows.flatten())
         of_rows = of_rows.view(len(p), -1, p.shape[2])
@@ -149,29 +156,34 @@ class Rectification:
         return loss, labels.rows, by_log_p
 
     def at_instance_level(
-        self, distances: Tensor, labels: InstanceLevelLabels, layout: ColumnLayout
-    ) -> tuple[Tensor, Tensor]:
-        """Compute every target's loss, and its derivatives by distances.
+        self, features: Tensor, labels: InstanceLevelLabels | FusedLabels, layout: ColumnLayout
+    ) -> Linearization:
+        """Compute every target's loss, and its derivatives by distances or by scaled features.
 
         Parameters
         ----------
-        distances : Tensor of shape (n_targets, n_places, n_samples)
-            Distances of the anchors to all samples, from `feature_distances`.
-        labels : InstanceLevelLabels
+        features : Tensor of shape (n_samples, d) or (n_samples, n_targets, d)
+            Features, shared by the targets or one per target.
+        labels : InstanceLevelLabels or FusedLabels
             The labels, from `prepare`.
         layout : ColumnLayout
             The targets' classes.
 
         Returns
         -------
-        loss : Tensor of shape (n_targets,)
-            The loss.
-        by_distance : Tensor of shape (n_targets, n_places, n_samples)
-            Its derivatives by the distances.
+        Linearization
+            The losses, as functions of what has the graph of the features.
         """
+        features = by_target(features, self.normalize)
+        if isinstance(labels, FusedLabels):
+            n_targets = layout.n_targets
+            loss, gradient = rectify_fused_instance_level(features.detach(), labels, n_targets)
+            return Linearization(loss, (features.expand(n_targets, -1, -1),), (gradient,))
+        distances = feature_distances(features, labels.anchors)
         compare = self._comparison(layout, distances)
         with torch.no_grad():
-            return rectify_instance_level(distances, labels, self.kappa, compare)
+            loss, gradient = rectify_instance_level(distances, labels, self.kappa, compare)
+        return Linearization(loss, (distances,), (gradient,))
 
     def _comparison(self, layout: ColumnLayout, like: Tensor) -> Callable[[Pairs], Tangent]:
         """Choose the comparison and settle all but its pairs."""
@@ -274,17 +286,16 @@ def class_rectification(
     codes = check_targets(targets, len(scores), layout)
     features = check_features(features, len(scores), layout) if level == "instance" else None
     labels = rectification.prepare(codes.t(), layout, scores.new_ones(layout.n_targets))
-    if isinstance(labels, InstanceLevelLabels):
-        if anchors == "easy":
-            labels = labels.choose_anchors(by_class(pad_scores(scores.detach(), layout)))
-        tensor = feature_distances(features, labels.anchors, normalize)
-        value, gradient = rectification.at_instance_level(tensor, labels, layout)
-    elif labels is not None:
-        tensor = by_class(pad_scores(scores, layout))
-        p = tensor.detach().softmax(1)
-        value, rows, by_log_p = rectification.at_class_level(p, labels, layout)
-        gradient = through_softmax(p, rows=(rows, by_log_p))
-    else:
+    if labels is None:
         tensor = (scores if features is None else features).sum().expand(layout.n_targets, 1, 1)
         value, gradient = tensor.new_zeros(layout.n_targets), torch.zeros_like(tensor)
+        return Linearization(value, (tensor,), (gradient,)).attached()
+    if level == "instance":
+        if anchors == "easy":
+            labels = labels.choose_anchors(by_class(pad_scores(scores.detach(), layout)))
+        return rectification.at_instance_level(features, labels, layout).attached()
+    tensor = by_class(pad_scores(scores, layout))
+    p = tensor.detach().softmax(1)
+    value, rows, by_log_p = rectification.at_class_level(p, labels, layout)
+    gradient = through_softmax(p, rows=(rows, by_log_p))
     return Linearization(value, (tensor,), (gradient,)).attached()
