@@ -3,6 +3,7 @@
 import pickle
 import threading
 import tracemalloc
+import weakref
 
 import joblib
 import numpy as np
@@ -434,6 +435,32 @@ def test_what_is_on_disk_stays_there(fast, on_disk, monkeypatch, dtype):
         tracemalloc.stop()
     assert 0 < largest.elements <= X.size / 10
     assert peak < X.size / 2
+
+
+class Watched(torch.nn.Linear):
+    """Return features that nobody asks for, and count those of earlier batches that are kept."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.made, self.most_kept = [], 0
+
+    def forward(self, X):
+        self.most_kept = max(self.most_kept, sum(made() is not None for made in self.made))
+        features = 2 * X
+        self.made.append(weakref.ref(features))
+        return super().forward(features), features
+
+
+def test_predictions_keep_no_features(whole, fast, monkeypatch):
+    X, y = whole
+    monkeypatch.setattr(data_module, "_PREDICTED", 0)
+    model = fast(module=Watched, batch_size=8).fit(X, y)
+    watched = model.module_
+    watched.made.clear()
+    watched.most_kept = 0
+    model.predict(X)
+    assert len(watched.made) == -(-len(X) // 8)
+    assert watched.most_kept <= 1
 
 
 # ----------------------------------------------------------------------------- errors
