@@ -939,6 +939,38 @@ def test_warm_start_takes_new_settings(table, fast):
     assert model.net_.optimizer_.param_groups[0]["lr"] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "setting"),
+    [("adam", {"amsgrad": True}), ("rmsprop", {"momentum": 0.9}), ("rmsprop", {"centered": True})],
+)
+def test_warm_start_with_an_optimizer_that_asks_for_more_state(table, fast, optimizer, setting):
+    model = fast(warm_start=True, optimizer=optimizer).fit(*table)
+    model.set_params(**{f"optimizer__{name}": value for name, value in setting.items()}).fit(*table)
+    assert model.n_iter_ == 6
+    steps = [state["step"] for state in model.net_.optimizer_.state_dict()["state"].values()]
+    assert max(steps) == 3 * 4  # batches of three epochs: begun anew
+
+
+@pytest.mark.parametrize(
+    ("change", "lr"),
+    [({}, 1e-4), ({"optimizer": "sgd"}, 1e-3), ({"optimizer__amsgrad": True}, 1e-3)],
+)
+def test_schedules_go_on_whatever_the_optimizer(table, fast, change, lr):
+    """The rate falls to a tenth every second of six epochs; another optimizer begins with it."""
+    schedule = LRScheduler("StepLR", step_size=2)
+    model = fast(warm_start=True, lr=0.01, callbacks=[schedule]).fit(*table)
+    model.set_params(**change).fit(*table)
+    assert model.net_.history[-1, "event_lr"] == pytest.approx(lr)
+
+
+def test_warm_start_with_another_weight_decay_goes_on(table, fast):
+    model = fast(warm_start=True).fit(*table)
+    model.set_params(optimizer__weight_decay=0.1, lr=0.01).fit(*table)
+    optimizer = model.net_.optimizer_.state_dict()
+    assert max(state["step"] for state in optimizer["state"].values()) == 6 * 4
+    assert optimizer["param_groups"][0]["weight_decay"] == 0.1
+
+
 def test_warm_start_is_repeatable(table, fast):
     models = [fast(warm_start=True, module__dropout=0.5).fit(*table).fit(*table) for _ in range(2)]
     assert_same_weights(*models)

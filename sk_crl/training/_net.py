@@ -22,6 +22,8 @@ from sk_crl.training._random import kept_random_state
 from sk_crl.training._sources import make_source
 from sk_crl.training._validation import validate
 
+# Settings that an optimizer keeps no state for.
+_WITHOUT_STATE = {"lr", "optimizer__weight_decay"}
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -100,14 +102,16 @@ class CRLNet(InterruptibleNet):
         return self
 
     def go_on_from(self, other: CRLNet) -> None:
-        """Take over another net's history and, from an optimizer of the same kind, its state."""
+        """Take over another net's history and, from an optimizer like this one, its state."""
         self.history_ = deepcopy(other.history_)
-        if type(self.optimizer_) is not type(other.optimizer_):
-            return
-        state = deepcopy(other.optimizer_.state_dict())
-        if self._optimizer_settings() != other._optimizer_settings():
-            state["param_groups"] = self.optimizer_.state_dict()["param_groups"]
-        self.optimizer_.load_state_dict(state)
+        ours, theirs = self._optimizer_settings(), other._optimizer_settings()
+        changed = {k for k in ours | theirs if ours.get(k) != theirs.get(k)}
+        is_alike = type(self.optimizer_) is type(other.optimizer_)
+        if is_alike and changed <= _WITHOUT_STATE:  # others may ask for state that there is none of
+            state = deepcopy(other.optimizer_.state_dict())
+            if changed:
+                state["param_groups"] = self.optimizer_.state_dict()["param_groups"]
+            self.optimizer_.load_state_dict(state)
         for group in self.optimizer_.param_groups:
             group.setdefault("initial_lr", group["lr"])  # schedules that go on ask for it
 
