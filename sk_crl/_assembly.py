@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,15 @@ def make_net(
     class_weight: list[NDArray] | None,
     has_validation: bool,
 ) -> CRLNet:
-    """Make the skorch net, not yet initialized."""
+    """Make the skorch net, not yet initialized.
+
+    Raises
+    ------
+    ValueError
+        For a callback that monitors validation where there is none.
+    """
+    if not has_validation:
+        _check_monitors(estimator.callbacks or [])
     stopping = []
     if has_validation and estimator.early_stopping:
         monitor, less_is_better = MONITORS[estimator.monitor]
@@ -135,6 +144,20 @@ def _callbacks(estimator: NetworkClassifier, stopping: list[tuple[str, Callback]
     if estimator.max_time is not None:
         callbacks.append(("max_time", StoppingInTime(estimator.max_time)))
     return callbacks
+
+
+def _check_monitors(callbacks: Sequence[Callback | tuple[str, Callback]]) -> None:
+    """Refuse callbacks that would not find what they monitor after the first epoch."""
+    validated = {name + best for name, _ in MONITORS.values() for best in ("", "_best")}
+    for callback in callbacks:
+        callback = callback[1] if isinstance(callback, tuple) else callback
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor in validated:
+            raise ValueError(
+                f"The callback {type(callback).__name__} monitors {monitor!r}, which needs "
+                "validation data; got none. Set early_stopping=True, pass X_val and y_val to fit, "
+                "or give it monitor='train_loss'."
+            )
 
 
 def _removed(estimator: NetworkClassifier) -> float:

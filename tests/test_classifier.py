@@ -1232,6 +1232,27 @@ def test_early_stopping_of_skorch(noise, fast):
     assert model.n_iter_ == 3
 
 
+@pytest.mark.parametrize(
+    ("callback", "told"),
+    [
+        (EarlyStopping(), "EarlyStopping monitors 'valid_loss'"),
+        (("kept", Checkpoint()), "Checkpoint monitors 'valid_loss_best'"),
+    ],
+    ids=["alone", "named"],
+)
+def test_callbacks_that_ask_for_validation_where_there_is_none(table, fast, callback, told):
+    model = fast(callbacks=[callback])
+    with pytest.raises(ValueError, match=rf"{told}.*Set early_stopping=True, pass X_val"):
+        model.fit(*table)
+    assert not hasattr(model, "net_")
+
+
+def test_early_stopping_of_skorch_by_validation(table, fast):
+    X, y = table
+    model = fast(callbacks=[EarlyStopping(patience=1, threshold=10.0)], max_epochs=50)
+    assert model.fit(X, y, X_val=X, y_val=y).n_iter_ == 2
+
+
 def test_layers_can_be_frozen(table, fast):
     callback = Freezer(lambda name: "head" not in name)
     model = fast(callbacks=[callback], lr=0.1)

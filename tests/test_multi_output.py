@@ -1364,7 +1364,11 @@ def test_features_may_be_shared_by_the_targets(holes, make, returned):
 
     settings = {"level": "instance", "alpha": 0.6, "missing_label": -1}
     model = make(module=Shared, **settings).fit(*holes)
-    assert_same_fits(model, make(module=AnyForm, **settings).fit(*holes))
+    expected = make(module=AnyForm, **settings).fit(*holes)
+    if returned != "repeated":
+        assert_same_fits(model, expected)
+    for name, value in weights(expected).items():  # of the copies gradients are added up later
+        torch.testing.assert_close(weights(model)[name], value, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("width", [9, 7])
@@ -2234,8 +2238,8 @@ def test_attributes_of_products(data_folder, level):
         Y = pd.DataFrame(data["Y"][rows][:, places], columns=targets)
     assert (Y == -1).any().sum() >= 2
     model = MultiOutputCRLClassifier(
-        CNN, module__channels=8, module__units=16, missing_label=-1, max_epochs=40, lr=0.01,
-        batch_size=64, level=level, random_state=0, device="cpu",
+        CNN, module__channels=8, module__units=16, missing_label=-1, max_epochs=60, lr=0.01,
+        batch_size=32, level=level, random_state=0, device="cpu",
     )  # fmt: skip
     model.fit(X, Y)
     assert not any(-1 in classes for classes in model.classes_)
