@@ -83,7 +83,7 @@ def by_tensors(step: Callable[[], None]) -> Callable[[], None]:
     """Make a call do without fused loops, as it does where there is no Numba."""
 
     def call():
-        loops, _fused.fused_loops = _fused.fused_loops, lambda level: None
+        loops, _fused.fused_loops = _fused.fused_loops, lambda level, dtype: None
         try:
             step()
         finally:

@@ -69,7 +69,7 @@ def main() -> None:
     print(f"{device_name(setting)}, {setting.repeats} repeats, {setting.clock} time:\n")
     print_table(HEAD, (cells(row) for name in arguments.only for row in WORKS[name](setting)))
     if "metric-learning" in arguments.only:
-        print("Peak memory of a step at instance level, MiB:\n")
+        print("Peak memory of a step at instance level, without fused loops, MiB:\n")
         head = ["", *(f"batch {n_samples}" for n_samples in MEMORY_BATCHES)]
         print_table(head, metric_learning_memory(setting))
 
@@ -78,7 +78,7 @@ def device_name(setting: Setting) -> str:
     """Say where the tensors are, and on a CPU whether the loss is compiled."""
     if setting.on_gpu:
         return torch.cuda.get_device_name()
-    return f"CPU with{'out' if fused_loops('class') is None else ''} fused loops"
+    return f"CPU with{'out' if fused_loops('class', torch.float32) is None else ''} fused loops"
 
 
 def cells(row: Row) -> list[str]:

@@ -92,7 +92,8 @@ class NetworkPredictor(NetworkEstimator):
 def _softmax(scores: torch.Tensor) -> torch.Tensor:
     """Compute the softmax of every row, (n_samples, n_classes).
 
-    That of PyTorch goes row by row, and takes longest where a row does not fill a register.
+    Below a register's width operations on the whole array are faster than PyTorch's softmax, which
+    goes row by row.
     """
     if scores.shape[1] >= _REGISTER:
         return scores.softmax(1)

@@ -119,7 +119,7 @@ def data_folder():
 def both_ways(request):
     """Both in turn: fused loops, where rectification has them, and tensors alone."""
     if request.param == "loops":
-        if fused_loops("class") is None:
+        if fused_loops("class", torch.float32) is None:
             pytest.skip("no fused loops: Numba is not there, or switched off")
         yield
     else:
@@ -131,7 +131,8 @@ def both_ways(request):
 def pytest_runtest_setup():
     """Set the global generators: what draws without a `random_state` draws the same in every run.
 
-    Rivals of other libraries do, and may fail on an unlucky draw: a bag that lacks a class.
+    Rivals of other libraries do, and may fail on an unlucky draw: a bag that lacks a class. A hook,
+    because fixtures of whole modules are made before any of a single test.
     """
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002

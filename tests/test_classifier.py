@@ -222,6 +222,21 @@ def test_probabilities_are_the_softmax_of_any_number_of_scores(fast, n_classes):
     assert_allclose(probabilities, exact, rtol=1e-5)
 
 
+@pytest.mark.parametrize("n_classes", [2, 17])
+def test_probabilities_of_scores_beyond_the_range_of_exp(fast, n_classes):
+    X = np.array([[1000.0], [-1000.0]])
+    settings = {"module__in_features": 1, "module__out_features": n_classes}
+    model = fast(module=nn.Linear, logit_adjustment=None, **settings)
+    model = untrained(model, np.resize(X, (40, 1)), np.arange(40) % n_classes)
+    with torch.no_grad():
+        for value in model.module_.parameters():
+            value.zero_()
+        model.module_.weight[1] = 1.0
+    others = np.full((2, n_classes), 1 / (n_classes - 1))
+    others[0], others[:, 1] = 0, [1, 0]
+    assert_allclose(model.predict_proba(X), others, atol=1e-30)
+
+
 def test_predictions_do_not_depend_on_the_company(table, either):
     model = either(module__dropout=0.5).fit(*table)
     together = model.predict_proba(table.X)

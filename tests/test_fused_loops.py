@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_classifier import assert_same_weights, weights
 from test_gradients import tied_batch
-from test_loss import SCOPES, assert_same, seeds, value_and_gradients
+from test_loss import LEVELS, SCOPES, assert_same, seeds, value_and_gradients
 from torch.utils._pytree import tree_map_only
 from ways import without_loops
 
-from sk_crl.loss import ClassRectificationLoss, class_rectification, minority_classes
+from sk_crl.loss import ClassRectificationLoss, _fused, class_rectification, minority_classes
 from sk_crl.loss._class_level import ClassLevelLabels
 from sk_crl.loss._fused import FusedLabels, fused_loops
 from sk_crl.loss._instance_level import InstanceLevelLabels
 
-if fused_loops("class") is None:
+if fused_loops("class", torch.float32) is None:
     pytest.skip("no fused loops: Numba is not there, or switched off", allow_module_level=True)
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,16 @@ def run_python(code, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def found_afresh():
+    """Look for the loops anew, in the test and after it."""
+    _fused._wanted_numba.cache_clear()
+    fused_loops.cache_clear()
+    yield
+    _fused._wanted_numba.cache_clear()
+    fused_loops.cache_clear()
 
 
 # --------------------------------------------------------------------------- the same numbers
@@ -99,8 +109,32 @@ def test_loops_over_features_are_tensors(
     assert_same([in_loops[0], sums[0]], [by_tensors[0], sums[1]], 1e-11)
 
 
+def test_samples_at_the_edge_of_the_margin_have_no_slope():
+    """On a line, whose whole numbers meet the margin: class 1 at 0 and 1, class 0 beyond."""
+    features = torch.tensor([[0.0], [1.0], [3.0], [4.0], [2.0]]).requires_grad_()
+    targets = torch.tensor([1, 1, 0, 0, 0])
+    options = {"level": "instance", "normalize": False, "margin": 2.0}
+    value = class_rectification(torch.zeros(5, 2), targets, features=features, **options)
+    value.backward()
+    # 2 + 1 - d: the anchor at 0 has 0, -1, 1, the one at 1 has 1, 0, 2.
+    assert value.item() == pytest.approx((1 + 1 + 2) / 6)
+    slopes = 6 * features.grad[:, 0]
+    assert slopes.tolist() == pytest.approx([-1 - 2 + 1, 1 + 2 + 2, -1, 0, -2])
+
+
+def test_distances_of_nearly_equal_features_keep_their_digits():
+    """Single precision against double: of ``|a|² + |b|² - 2ab`` hardly any would be left."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.arange(60) % 3
+    features = (100 + torch.randn(60, 8, generator=generator)).double()
+    options = {"level": "instance", "scope": "all", "normalize": False, "margin": 1.0}
+    expected = class_rectification(torch.zeros(60, 3), targets, features=features, **options)
+    actual = class_rectification(torch.zeros(60, 3), targets, features=features.float(), **options)
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-6, atol=0)
+
+
 def test_distances_of_many_features_keep_their_digits():
-    """In single precision, against double: as they are in tensors."""
+    """Single precision against double."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.arange(60) % 3
     features = torch.rand(60, 4096, generator=generator, dtype=torch.float64)
@@ -130,19 +164,11 @@ def test_minority_classes_are_found_without_sorting(codes, rho):
     assert n_found == expected.count_nonzero()
 
 
-LEVELS = ["class", "instance"]
-
-
 def random_batch(n_samples=64, n_classes=(3, 4), dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
     targets = [torch.randint(k, (n_samples,), generator=generator) for k in n_classes]
     scores = torch.randn(n_samples, sum(n_classes), generator=generator, dtype=dtype)
     return scores, torch.stack(targets, 1)
-
-
-def random_features(scores):
-    """Features that tell as much of a sample as its scores, and are as many."""
-    return torch.cat([scores[:, 1:], scores[:, :1].square()], 1)
 
 
 COUNTS = [[90, 8, 2], [60, 20, 15, 5]]
@@ -160,7 +186,7 @@ def test_the_mixed_loss_is_the_same(alpha, options):
 
     def compute():
         by = scores.clone().requires_grad_()
-        value = loss(by, targets, random_features(by))
+        value = loss(by, targets, by)
         value.backward()
         return value.detach(), by.grad
 
@@ -195,13 +221,13 @@ def test_settings_and_layouts_of_any_kind_are_compiled_once(level):
         return class_rectification(scores, targets, (3, 4), scores, level=level, **options)
 
     compute()
-    before = len(fused_loops(level).signatures)
+    before = len(fused_loops(level, torch.float32).signatures)
     compute(rho=1, kappa=np.int32(3), margin=1)
     compute(rho=np.float32(0.5), margin=np.float32(0.1), normalize=False)
     scores, targets = (tensor.t().contiguous().t() for tensor in (scores, targets))
     compute(scores, targets)
     compute(scores[::2], targets[::2], normalize=False)
-    assert len(fused_loops(level).signatures) == before
+    assert len(fused_loops(level, torch.float32).signatures) == before
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -310,7 +336,6 @@ def test_each_of_several_batches_has_the_margins_of_its_targets():
     batches = loss.prepare(targets, batch_size=16)
     values = [loss(s, t, s) for s, t in zip(scores.split(16), targets.split(16), strict=True)]
     for labels, one, value in zip(batches, scores.split(16), values, strict=True):
-        assert len(labels.rectified.margin.unique()) == 2
         assert loss.compute(one, labels, one) == value
 
 
@@ -320,9 +345,38 @@ def test_other_samples_or_targets_than_the_labels(level):
     single = ClassRectificationLoss(COUNTS[0], level=level)
     (labels,) = single.prepare(targets[:, 0], batch_size=len(targets))
     both = ClassRectificationLoss([COUNTS[0]] * 2, level=level)
+    one_more = torch.cat([scores, scores[:1]])
+    if level == "class":
+        compute, values = single.rectification.at_class_level, one_more[:, :3].t()[None]
+    else:
+        compute, values = single.rectification.at_instance_level, one_more
+    with pytest.raises(ValueError, match=r"prepared for, 64 and 1; got 65 and 1"):
+        compute(values, labels.rectified, single.layout)
     for features in (scores, scores.view(-1, 2, 3)):
         with pytest.raises(ValueError, match=r"prepared for, 64 and 1; got 64 and 2"):
             both.compute(scores, labels, features)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_labels_of_another_loss_are_taken_with_the_settings_of_this_one(level):
+    scores, targets = random_batch()
+    other = ClassRectificationLoss(COUNTS)
+    (labels,) = other.prepare(targets, batch_size=len(targets))
+    for options in ({"margin": 0.1, "kappa": 3}, {"comparison": "absolute"}, {"scope": "all"}):
+        loss = ClassRectificationLoss(COUNTS, level=level, **options)
+        expected = loss(scores, targets, scores)
+        torch.testing.assert_close(loss.compute(scores, labels, scores), expected)
+
+
+@pytest.mark.usefixtures("found_afresh")
+@pytest.mark.parametrize("level", LEVELS)
+def test_another_default_device_is_none_of_the_loss(level):
+    scores, targets = random_batch()
+    loss = ClassRectificationLoss(COUNTS, level=level)
+    expected = loss(scores, targets, scores)
+    fused_loops.cache_clear()
+    with torch.device("meta"):
+        assert loss(scores, targets, scores) == expected
 
 
 LOSS = """
@@ -357,12 +411,14 @@ def test_without_numba_tensors_do_it_all():
     assert run_python(LOSS, NUMBA_DISABLE_JIT="1") == without
 
 
-@pytest.fixture
-def found_afresh():
-    """Look for the loops anew, in the test and after it."""
-    fused_loops.cache_clear()
-    yield
-    fused_loops.cache_clear()
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.usefixtures("found_afresh")
+def test_each_precision_is_compiled_beforehand(level, dtype):
+    before = fused_loops(level, dtype).signatures
+    scores, targets = random_batch(dtype=dtype)
+    class_rectification(scores, targets, (3, 4), scores, level=level)
+    assert fused_loops(level, dtype).signatures == before
 
 
 @pytest.mark.usefixtures("found_afresh")
@@ -371,9 +427,9 @@ def test_compiling_takes_no_time_of_training(table, fast, monkeypatch):
     monkeypatch.setattr("sk_crl.training._stopping.time.monotonic", lambda: clock.now)
     compiled = []
 
-    def compile_slowly(level):
+    def compile_slowly(*kind):
         clock.now += 0 if compiled else 100
-        compiled.append(fused_loops(level))
+        compiled.append(fused_loops(*kind))
         return compiled[-1]
 
     monkeypatch.setattr("sk_crl.loss._fused.fused_loops", compile_slowly)
@@ -391,28 +447,41 @@ def test_a_numba_that_is_broken_is_told_of_and_done_without(monkeypatch):
     monkeypatch.delitem(sys.modules, "numba")
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.warns(RuntimeWarning, match=r"Numba cannot be imported.*Got NumPy 9\.9"):
-        assert fused_loops("class") is None
+        assert fused_loops("class", torch.float32) is None
+    assert fused_loops("instance", torch.float32) is None  # without a word
 
 
 @pytest.mark.usefixtures("found_afresh")
 def test_who_insists_on_loops_gets_them_or_an_error(monkeypatch):
     monkeypatch.setenv("SK_CRL_FUSED", "1")
-    assert fused_loops("class") is not None
+    assert fused_loops("class", torch.float32) is not None
+    _fused._wanted_numba.cache_clear()
     fused_loops.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     for _ in range(2):
         with pytest.raises(ImportError, match=r"SK_CRL_FUSED=1 needs numba.*sk-crl\[fast\]"):
-            fused_loops("class")
+            fused_loops("class", torch.float32)
     monkeypatch.setenv("SK_CRL_FUSED", "off")
     with pytest.raises(ValueError, match=r"SK_CRL_FUSED must be one of '', '0', '1'; got 'off'"):
-        fused_loops("class")
+        fused_loops("class", torch.float32)
 
 
 @pytest.mark.usefixtures("found_afresh")
-@pytest.mark.parametrize("harm", ["no folder", "broken files", "no room"])
-def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("harm", "level", "dtype"),
+    [
+        ("no folder", "class", torch.float32),
+        ("broken files", "instance", torch.float32),
+        ("no room", "class", torch.float64),
+    ],
+)
+def test_where_nothing_can_be_kept_every_process_compiles(
+    harm, level, dtype, tmp_path, monkeypatch
+):
     import numba
 
+    if dtype != torch.float32:  # which labels are prepared for
+        assert fused_loops(level, torch.float32)
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     if harm == "no folder":
         (tmp_path / "file").touch()
@@ -420,7 +489,7 @@ def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkey
         locators = "_UserProvidedCacheLocator"  # neither beside the package nor at home
         monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", locators)
     elif harm == "broken files":
-        assert fused_loops("class").stats.cache_path
+        assert fused_loops(level, dtype).stats.cache_path
         for path in tmp_path.rglob("*.nb?"):
             path.write_bytes(b"")
         fused_loops.cache_clear()
@@ -431,8 +500,9 @@ def test_where_nothing_can_be_kept_every_process_compiles(harm, tmp_path, monkey
 
         monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.warns(RuntimeWarning, match=r"set NUMBA_CACHE_DIR to a folder where it can"):
-        assert fused_loops("class").stats.cache_path is None
-    scores, targets = random_batch()
-    in_loops = class_rectification(scores, targets, (3, 4))
+        assert fused_loops(level, dtype).stats.cache_path is None
+    scores, targets = random_batch(dtype=dtype)
+    batch = scores, targets, (3, 4), scores
+    in_loops = class_rectification(*batch, level=level)
     with without_loops():
-        torch.testing.assert_close(in_loops, class_rectification(scores, targets, (3, 4)))
+        torch.testing.assert_close(in_loops, class_rectification(*batch, level=level))

@@ -898,6 +898,16 @@ def test_a_code_beyond_the_classes(codes):
         ClassRectificationLoss([5, 3])(torch.zeros(3, 2), torch.tensor(codes))
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_scores_and_features_that_are_no_floating_point_numbers(dtype):
+    scores, targets, n_classes, features = make_batch(1, **ONE_TARGET)
+    options = {"level": "instance"}
+    with pytest.raises(ValueError, match=rf"scores must be floating-point.*got {dtype}.*\.float"):
+        class_rectification(scores.to(dtype), targets, n_classes)
+    with pytest.raises(ValueError, match=rf"features must be floating-point.*got {dtype}"):
+        class_rectification(scores, targets, n_classes, features.to(dtype), **options)
+
+
 def test_scores_that_do_not_fit_the_classes():
     targets = torch.tensor([0, 1, 1])
     with pytest.raises(ValueError, match=r"(?s)(4.*3|3.*4)"):

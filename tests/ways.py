@@ -11,5 +11,5 @@ from sk_crl.loss import _fused
 def without_loops():
     """Have tensors do what fused loops do, where there is Numba."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fused, "fused_loops", lambda level: None)
+        patch.setattr(_fused, "fused_loops", lambda level, dtype: None)
         yield

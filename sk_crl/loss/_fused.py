@@ -6,10 +6,12 @@ import os
 import warnings
 from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sk_crl._checks import check_choice
@@ -25,7 +27,7 @@ _FEW_OF_AN_ANCHOR = 256
 
 
 class FusedLabels(NamedTuple):
-    """The labels as they are, for loops that see to all the rest, with their settings.
+    """The labels as they are, for loops that see to all the rest.
 
     Attributes
     ----------
@@ -33,19 +35,28 @@ class FusedLabels(NamedTuple):
         The class of each sample, -1 where it is missing.
     scale : Tensor of float64, shape (n_targets,)
         What each target's loss is multiplied by.
-    kappa : int
-        Hard samples of each kind.
-    rho : float
-        Share of the batch that classes with anchors may hold.
-    margin : Tensor of float64, shape (n_targets,)
-        Margin of each target's comparison.
     """
 
     codes: Tensor
     scale: Tensor
+
+
+class FusedSettings(NamedTuple):
+    """The settings that loops go by.
+
+    Attributes
+    ----------
+    kappa : int
+        Hard samples of each kind.
+    rho : float
+        Share of the batch that classes with anchors may hold.
+    margin : ndarray of float64, shape (n_targets,)
+        Margin of each target's comparison.
+    """
+
     kappa: int
     rho: float
-    margin: Tensor
+    margin: NDArray
 
 
 def can_fuse(codes: Tensor, n_classes: int, kappa: int, level: str) -> bool:
@@ -54,10 +65,12 @@ def can_fuse(codes: Tensor, n_classes: int, kappa: int, level: str) -> bool:
         gains = kappa <= _FEW_OF_AN_ANCHOR
     else:
         gains = kappa <= _FEW_OF_A_CLASS or kappa * n_classes <= _TIMES_A_CLASS * codes.shape[1]
-    return gains and reads_are_free(codes) and fused_loops(level) is not None
+    return gains and reads_are_free(codes) and fused_loops(level, torch.float32) is not None
 
 
-def rectify_fused_class_level(p: Tensor, labels: FusedLabels) -> tuple[Tensor, Tensor, Tensor]:
+def rectify_probabilities_fused(
+    p: Tensor, labels: FusedLabels, settings: FusedSettings
+) -> tuple[Tensor, Tensor, Tensor]:
     """Do what `rectify_class_level` does with the relative comparison.
 
     Parameters
@@ -66,6 +79,8 @@ def rectify_fused_class_level(p: Tensor, labels: FusedLabels) -> tuple[Tensor, T
         Softmax probabilities.
     labels : FusedLabels
         The labels.
+    settings : FusedSettings
+        The settings.
 
     Returns
     -------
@@ -83,12 +98,12 @@ def rectify_fused_class_level(p: Tensor, labels: FusedLabels) -> tuple[Tensor, T
     """
     n_targets, _, n_samples = p.shape
     _check_fit(labels, "scores", n_samples, n_targets)
-    loss, rows, by_log_p = _run("class", p, labels)
+    loss, rows, by_log_p = _run("class", p, labels, settings)
     return loss.to(p.dtype), rows, by_log_p
 
 
-def rectify_fused_instance_level(
-    features: Tensor, labels: FusedLabels, n_targets: int
+def rectify_features_fused(
+    features: Tensor, labels: FusedLabels, settings: FusedSettings
 ) -> tuple[Tensor, Tensor]:
     """Do what `rectify_instance_level` does with the relative comparison, distances included.
 
@@ -98,8 +113,8 @@ def rectify_fused_instance_level(
         Features, shared by the targets or of each.
     labels : FusedLabels
         The labels.
-    n_targets : int
-        Number of targets.
+    settings : FusedSettings
+        The settings.
 
     Returns
     -------
@@ -113,8 +128,8 @@ def rectify_fused_instance_level(
     ValueError
         For features of other numbers of samples or targets, where loops would read beyond.
     """
-    _check_fit(labels, "features", features.shape[1], n_targets)
-    loss, by_feature = _run("instance", features.contiguous(), labels)
+    _check_fit(labels, "features", features.shape[1], len(settings.margin))
+    loss, by_feature = _run("instance", features.contiguous(), labels, settings)
     return loss.to(features.dtype), by_feature
 
 
@@ -127,24 +142,25 @@ def _check_fit(labels: FusedLabels, what: str, n_samples: int, n_targets: int) -
         )
 
 
-def _run(level: str, values: Tensor, labels: FusedLabels) -> tuple[Tensor, ...]:
+def _run(
+    level: str, values: Tensor, labels: FusedLabels, settings: FusedSettings
+) -> tuple[Tensor, ...]:
     """Run the loops of a level."""
-    codes, scale, margin = labels.codes.numpy(), labels.scale.numpy(), labels.margin.numpy()
-    results = fused_loops(level)(values.numpy(), codes, scale, labels.kappa, labels.rho, margin)
+    loops = fused_loops(level, values.dtype)
+    results = loops(values.numpy(), labels.codes.numpy(), labels.scale.numpy(), *settings)
     return tuple(map(torch.from_numpy, results))
 
 
 @cache
-def fused_loops(level: str) -> Callable | None:
+def fused_loops(level: str, dtype: torch.dtype) -> Callable | None:
     """Compile the loops of a level, or find them compiled on the disk.
-
-    The environment variable ``SK_CRL_FUSED`` is read once: with 0 there are none, with 1 there must
-    be, and without it there are where there is Numba.
 
     Parameters
     ----------
     level : {"class", "instance"}
         Whether to compare probabilities or features.
+    dtype : torch.dtype
+        Their precision.
 
     Returns
     -------
@@ -156,7 +172,35 @@ def fused_loops(level: str) -> Callable | None:
     ImportError
         Where there must be loops, and Numba cannot be imported.
     ValueError
-        For another value of the environment variable.
+        For an environment variable ``SK_CRL_FUSED`` that is neither 0 nor 1.
+    """
+    numba = _wanted_numba()
+    if numba is None:
+        return None
+    from sk_crl.loss._fused_loops import rectify_features, rectify_probabilities
+
+    loops = rectify_probabilities if level == "class" else rectify_features
+    values = torch.full((1, 2, 2), 0.5, dtype=dtype, device="cpu").numpy()
+    batch = (values, np.zeros((1, 2), np.int64), np.ones(1), 1, 0.5, np.ones(1))
+    try:
+        compiled = numba.njit(cache=True, nogil=True)(loops)
+        compiled(*batch)
+    except Exception as error:  # a folder that is full or read only, or broken files in it
+        _warn(
+            "Every process compiles the loss anew, for Numba cannot keep it on the disk; set "
+            f"NUMBA_CACHE_DIR to a folder where it can: {error!r}"
+        )
+        compiled = numba.njit(nogil=True)(loops)
+        compiled(*batch)
+    return compiled
+
+
+@cache
+def _wanted_numba() -> ModuleType | None:
+    """Import Numba, if it compiles here and is wanted.
+
+    The environment variable ``SK_CRL_FUSED`` is read once: with 0 there are no loops, with 1 there
+    must be, and without it there are where there is Numba.
     """
     wanted = os.environ.get("SK_CRL_FUSED", "")
     check_choice("The environment variable SK_CRL_FUSED", wanted, ("", "0", "1"))
@@ -171,24 +215,7 @@ def fused_loops(level: str) -> Callable | None:
         if getattr(cause, "name", None) != "numba":  # it is there
             _warn(f"Numba cannot be imported, and the loss is computed without it: {cause!r}")
         return None
-    if numba.config.DISABLE_JIT:
-        return None
-    from sk_crl.loss._fused_loops import rectify_features, rectify_probabilities
-
-    loops = rectify_probabilities if level == "class" else rectify_features
-    values = np.full((1, 2, 2), 0.5, np.float32)
-    batch = (values, np.zeros((1, 2), np.int64), np.ones(1), 1, 0.5, np.ones(1))
-    try:
-        compiled = numba.njit(cache=True, nogil=True)(loops)
-        compiled(*batch)
-    except Exception as error:  # a folder that is full or read only, or broken files in it
-        _warn(
-            "Every process compiles the loss anew, for Numba cannot keep it on the disk; set "
-            f"NUMBA_CACHE_DIR to a folder where it can: {error!r}"
-        )
-        compiled = numba.njit(nogil=True)(loops)
-        compiled(*batch)
-    return compiled
+    return None if numba.config.DISABLE_JIT else numba
 
 
 def _warn(message: str) -> None:

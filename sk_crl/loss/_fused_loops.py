@@ -68,7 +68,7 @@ def rectify_probabilities(
                 loss[target] += each * total
                 for i in range(n_samples):
                     by_row[i] *= each * row[i]
-                    loss[target] += 0 * row[i]  # no number, where a probability is none
+                    loss[target] += 0 * row[i]  # NaN, where a probability is NaN
                 rows[target, place] += k
                 place += 1
     return loss, rows, by_log_p
@@ -114,8 +114,8 @@ def rectify_features(
         if n_triplets * scale[target] == 0:
             continue
         each = scale[target] / n_triplets
-        rows = features[target % len(features)]
-        columns = rows.T.copy()
+        own = features[target % len(features)]  # the only ones, where targets share them
+        columns = own.T.copy()  # so that distances are summed up side by side
         for anchor in range(n_samples):
             k = codes[target, anchor]
             if k >= 0 and sizes[k]:
@@ -126,10 +126,10 @@ def rectify_features(
                 )
                 loss[target] += each * total
                 for i in range(n_samples):
-                    loss[target] += 0 * distance[i]  # no number, where a feature is none
+                    loss[target] += 0 * distance[i]  # NaN, where a feature is NaN or infinite
                     if by_distance[i] and distance[i]:
                         slope = each * by_distance[i] / distance[i]
-                        _move_apart(rows, anchor, i, slope, by_feature[target])
+                        _add_slope(own, anchor, i, slope, by_feature[target])
     return loss, by_feature
 
 
@@ -260,7 +260,7 @@ def _rectify_class(
 def _distances_to(anchor: int, columns: NDArray) -> NDArray:
     """Compute the distance of every sample to an anchor; features come column by column.
 
-    Differences are squared, for from products small distances come without digits.
+    Not by ``|a|² + |b|² - 2ab``, which loses the digits of small distances.
     """
     width, n_samples = columns.shape
     distance = np.zeros(n_samples, columns.dtype)
@@ -286,8 +286,9 @@ def _rectify_anchor(
     mined: it is left out by taking one positive less than there are members. Another sample at
     distance 0 may be left out in its place, which has the same value and no derivative either.
     """
-    n_members, _, positive_place, nearness = _hardest(-distance, codes, k, True, kappa)
-    _, n_negatives, negative_place, negative = _hardest(-distance, codes, k, False, kappa)
+    nearness = -distance
+    n_members, _, positive_place, positive = _hardest(nearness, codes, k, True, kappa)
+    _, n_negatives, negative_place, negative = _hardest(nearness, codes, k, False, kappa)
     sums = np.zeros(n_negatives + 1)  # of the first r negatives
     for i in range(n_negatives):
         sums[i + 1] = sums[i] + negative[i]
@@ -295,7 +296,7 @@ def _rectify_anchor(
     loss = 0.0
     r = n_negatives
     for i in range(min(n_members - 1, kappa)):
-        t = margin - nearness[i]
+        t = margin - positive[i]  # which are distances with their sign turned
         while r > 0 and not negative[r - 1] < t:
             r -= 1
         loss += r * t - sums[r]
@@ -309,7 +310,7 @@ def _rectify_anchor(
 
 
 @njit(nogil=True)
-def _move_apart(features: NDArray, one: int, other: int, slope: float, by_feature: NDArray) -> None:
+def _add_slope(features: NDArray, one: int, other: int, slope: float, by_feature: NDArray) -> None:
     """Add the derivatives of half the squared distance of two samples, times a slope."""
     for column in range(features.shape[1]):
         step = slope * (features[one, column] - features[other, column])

@@ -33,7 +33,7 @@ def check_scores(scores: Tensor, layout: ColumnLayout) -> Tensor:
             f"scores must have shape (n_samples, {layout.n_columns}), a column for every class of "
             f"n_classes={list(layout.n_classes)}; got shape {tuple(scores.shape)}."
         )
-    return _at_least_float32(scores)
+    return _at_least_float32("scores", scores)
 
 
 def check_targets(targets: Tensor, n_samples: int, layout: ColumnLayout) -> Tensor:
@@ -65,7 +65,7 @@ def check_features(features: Tensor | None, n_samples: int, layout: ColumnLayout
     for_each = features.ndim == 3 and features.shape[0] == n_samples
     if not (shared or (for_each and features.shape[1] == layout.n_targets)):
         raise ValueError(f"features must have shape {expected}; got shape {tuple(features.shape)}.")
-    return _at_least_float32(features)
+    return _at_least_float32("features", features)
 
 
 def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
@@ -76,7 +76,7 @@ def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
     low, high = codes.aminmax()
     if int(low) >= -1 and int(high) < min(layout.n_classes):
         return
-    limits = torch.tensor(layout.n_classes)
+    limits = torch.tensor(layout.n_classes, device=codes.device)
     strange = (codes < -1) | (codes >= limits)
     if strange.any():
         sample, target = strange.nonzero()[0].tolist()
@@ -86,8 +86,13 @@ def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
         )
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
+def _at_least_float32(name: str, values: Tensor) -> Tensor:
     """Widen half precision: margins and hinges need the digits that float16 and bfloat16 lack."""
+    if not values.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating-point numbers; got {values.dtype}. Convert them, as by "
+            f"{name}.float()."
+        )
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 

@@ -23,7 +23,6 @@ from sk_crl.loss._inputs import (
 )
 from sk_crl.loss._linear import Linearization
 from sk_crl.loss._prepared import PreparedLabels, prepare_batches, weigh
-from sk_crl.loss._profile import reads_are_free
 from sk_crl.loss._rectification import Rectification
 
 __all__ = ["ClassRectificationLoss"]
@@ -100,10 +99,10 @@ class ClassRectificationLoss(CountedCriterion):
 
     Notes
     -----
-    On a CPU, where Numba is installed (the extra ``fast``), the relative comparison of all anchors
-    is computed by compiled loops, which agree with tensors to rounding. With
-    ``SK_CRL_FUSED=0`` in the environment they are left out, with ``SK_CRL_FUSED=1`` there is an
-    error where they cannot be had.
+    On a CPU, where Numba is installed (the extra ``fast``), ``comparison="relative"`` with
+    ``anchors="all"`` is computed by compiled loops, unless `kappa` is large. They agree with
+    tensors to rounding. With ``SK_CRL_FUSED=0`` in the environment they are left out, with
+    ``SK_CRL_FUSED=1`` there is an error where they cannot be had.
 
     Examples
     --------
@@ -319,7 +318,7 @@ class ClassRectificationLoss(CountedCriterion):
         -------
         Linearization
             The loss, and its derivatives by the scores and, at instance level, by the distances
-            between features or by the features, which are scaled where `normalize` is set.
+            between features, or by the features as they are compared: of unit length, if any.
 
         Raises
         ------
@@ -340,7 +339,9 @@ class ClassRectificationLoss(CountedCriterion):
                 [ 0.1300, -0.1300]])
         """
         layout, rectified = self.layout, labels.rectified
-        if isinstance(rectified, FusedLabels) and not reads_are_free(rectified.codes):
+        if isinstance(rectified, FusedLabels) and not self.rectification.fuses(
+            rectified.codes, layout
+        ):
             # Moved to another device, or Dynamo traces: there are no loops there, but tensors.
             rectified = self.rectification.prepare(rectified.codes, layout, rectified.scale)
             labels = labels._replace(rectified=rectified)
@@ -362,7 +363,7 @@ class ClassRectificationLoss(CountedCriterion):
             return Linearization(value, (scores, features), gradients)
         if self.rectification.anchors == "easy":
             rectified = rectified.choose_anchors(raw if is_apart else adjusted)
-        rest = self.rectification.at_instance_level(features, rectified, layout)
+        term = self.rectification.at_instance_level(features, rectified, layout)
         return Linearization(
-            value + rest.value.sum(), (scores, *rest.tensors), (gradient, *rest.gradients)
+            value + term.value.sum(), (scores, *term.tensors), (gradient, *term.gradients)
         )

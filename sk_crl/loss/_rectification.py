@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,9 +23,10 @@ from sk_crl.loss._comparison import (
 )
 from sk_crl.loss._fused import (
     FusedLabels,
+    FusedSettings,
     can_fuse,
-    rectify_fused_class_level,
-    rectify_fused_instance_level,
+    rectify_features_fused,
+    rectify_probabilities_fused,
 )
 from sk_crl.loss._inputs import by_class, check_features, check_scores, check_targets, pad_scores
 from sk_crl.loss._instance_level import (
@@ -99,16 +101,10 @@ class Rectification:
         ClassLevelLabels, FusedLabels, InstanceLevelLabels or None
             None where there are no anchors; fused loops look for them only later.
         """
-        n_samples = codes.shape[1]
-        kappa = n_samples if self.kappa is None else min(self.kappa, n_samples)
-        collapse = self.comparison == "relative" and self.anchors == "all"
-        if collapse and can_fuse(codes, layout.widest, kappa, self.level):
-            rho = 1.0 if self.scope == "all" else float(self.rho)
-            margin = torch.tensor(self.margins(layout.n_classes), dtype=torch.float64)
-            margin = margin.repeat(len(codes) // layout.n_targets)
+        if self.fuses(codes, layout):
             # A copy, for the caller's own may change.
             codes = codes.clone(memory_format=torch.contiguous_format)
-            return FusedLabels(codes, scale.double(), int(kappa), rho, margin)
+            return FusedLabels(codes, scale.double())
         profile = profile_labels(
             codes, layout.widest, self.rho, self.scope, self.anchors, self.kappa
         )
@@ -116,7 +112,29 @@ class Rectification:
             return None
         if self.level == "instance":
             return InstanceLevelLabels.from_profile(profile, scale)
-        return ClassLevelLabels.from_profile(profile, kappa, scale, collapse, layout)
+        kappa = self._most_hard(codes)
+        return ClassLevelLabels.from_profile(profile, kappa, scale, self._ranks_all, layout)
+
+    def fuses(self, codes: Tensor, layout: ColumnLayout) -> bool:
+        """Tell whether fused loops compute the loss of these labels, (n_targets, n_samples)."""
+        kappa = self._most_hard(codes)
+        return self._ranks_all and can_fuse(codes, layout.widest, kappa, self.level)
+
+    @property
+    def _ranks_all(self) -> bool:
+        """Whether all anchors are compared relatively, which takes less than a look at each."""
+        return self.comparison == "relative" and self.anchors == "all"
+
+    def _most_hard(self, codes: Tensor) -> int:
+        """Bound the hard samples of each kind by the samples, (n_targets, n_samples)."""
+        n_samples = codes.shape[1]
+        return n_samples if self.kappa is None else int(min(self.kappa, n_samples))
+
+    def _fused_settings(self, labels: FusedLabels, layout: ColumnLayout) -> FusedSettings:
+        """Collect the settings for loops."""
+        rho = 1.0 if self.scope == "all" else float(self.rho)
+        margin = np.array(self.margins(layout.n_classes))
+        return FusedSettings(self._most_hard(labels.codes), rho, margin)
 
     def n_prepared(self, batch_size: int, layout: ColumnLayout) -> int:
         """Bound the numbers that `prepare` makes of a batch, to the order of magnitude."""
@@ -148,7 +166,7 @@ class Rectification:
             Its derivatives by the logarithms of their probabilities.
         """
         if isinstance(labels, FusedLabels):
-            return rectify_fused_class_level(p, labels)
+            return rectify_probabilities_fused(p, labels, self._fused_settings(labels, layout))
         compare = self._comparison(layout, p)
         of_rows = p.flatten(0, 1).index_select(0, labels.rows.flatten())
         of_rows = of_rows.view(len(p), -1, p.shape[2])
@@ -158,7 +176,7 @@ class Rectification:
     def at_instance_level(
         self, features: Tensor, labels: InstanceLevelLabels | FusedLabels, layout: ColumnLayout
     ) -> Linearization:
-        """Compute every target's loss, and its derivatives by distances or by scaled features.
+        """Compute every target's loss, and its derivatives by distances or by compared features.
 
         Parameters
         ----------
@@ -176,9 +194,9 @@ class Rectification:
         """
         features = by_target(features, self.normalize)
         if isinstance(labels, FusedLabels):
-            n_targets = layout.n_targets
-            loss, gradient = rectify_fused_instance_level(features.detach(), labels, n_targets)
-            return Linearization(loss, (features.expand(n_targets, -1, -1),), (gradient,))
+            settings = self._fused_settings(labels, layout)
+            loss, gradient = rectify_features_fused(features.detach(), labels, settings)
+            return Linearization(loss, (features.expand(len(loss), -1, -1),), (gradient,))
         distances = feature_distances(features, labels.anchors)
         compare = self._comparison(layout, distances)
         with torch.no_grad():

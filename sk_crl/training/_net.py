@@ -308,21 +308,19 @@ class CRLNet(InterruptibleNet):
 
     def scores(self, data: CodedData) -> Tensor:
         """Predict raw scores, (n_samples, n_columns)."""
-        return torch.cat([scores for (scores,) in self._predicted(data)])
+        return self._predicted(data, with_features=False)
 
     def features(self, data: CodedData) -> Tensor:
         """Compute the features before the scores, (n_samples, d) or (n_samples, n_targets, d)."""
-        return torch.cat([features for _, features in self._predicted(data, with_features=True)])
+        return self._predicted(data, with_features=True)
 
     @torch.no_grad()
-    def _predicted(self, data: CodedData, with_features: bool = False) -> list[list[Tensor]]:
-        """Predict scores and, if asked to, features, batch by batch, in float32 on the CPU."""
+    def _predicted(self, data: CodedData, with_features: bool) -> Tensor:
+        """Predict scores, or features, batch by batch, in float32 on the CPU."""
         self.module_.eval()
         made = []
         with kept_random_state() if data.source.draws else nullcontext():
             for X, _ in self.get_iterator(data):
-                parts = self.infer(X, with_features)
-                if not with_features:
-                    parts = parts[:1]  # features that came unasked are many numbers to keep
-                made.append([part.float().cpu() for part in parts])
-        return made
+                # The other, which comes unasked, may be many numbers to keep.
+                made.append(self.infer(X, with_features)[int(with_features)].float().cpu())
+        return torch.cat(made)
