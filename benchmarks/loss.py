@@ -188,7 +188,8 @@ def fused_row(level: str, n_samples: int, n_classes: int, repeats: int, clock: s
     ratios = []
     for kappa in FUSED_KAPPAS:
         loss = ClassRectificationLoss(counts.tolist(), level=level, kappa=kappa)
-        step = make_step(batch, partial(with_features, loss, features))
+        of_features = partial(with_features, loss, features) if level == "instance" else loss
+        step = make_step(batch, of_features)
         times = interleaved({"loops": step, "tensors": by_tensors(step)}, repeats, clock)
         ratios.append(f"{np.median(times['loops'] / times['tensors']):.2f}")
     return [n_samples, n_classes, *ratios]

@@ -155,8 +155,8 @@ def _check_monitors(callbacks: Sequence[Callback | tuple[str, Callback]]) -> Non
         if isinstance(monitor, str) and monitor in validated:
             raise ValueError(
                 f"The callback {type(callback).__name__} monitors {monitor!r}, which needs "
-                "validation data; got none. Set early_stopping=True, pass X_val and y_val to fit, "
-                "or give it monitor='train_loss'."
+                "validation data; got none. Call fit with early_stopping=True or with X_val and "
+                "y_val, or give the callback monitor='train_loss'."
             )
 
 

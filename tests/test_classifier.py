@@ -232,9 +232,9 @@ def test_probabilities_of_scores_beyond_the_range_of_exp(fast, n_classes):
         for value in model.module_.parameters():
             value.zero_()
         model.module_.weight[1] = 1.0
-    others = np.full((2, n_classes), 1 / (n_classes - 1))
-    others[0], others[:, 1] = 0, [1, 0]
-    assert_allclose(model.predict_proba(X), others, atol=1e-30)
+    expected = np.full((2, n_classes), 1 / (n_classes - 1))
+    expected[0], expected[:, 1] = 0, [1, 0]
+    assert_allclose(model.predict_proba(X), expected, atol=1e-30)
 
 
 def test_predictions_do_not_depend_on_the_company(table, either):
@@ -1257,7 +1257,7 @@ def test_early_stopping_of_skorch(noise, fast):
 )
 def test_callbacks_that_ask_for_validation_where_there_is_none(table, fast, callback, told):
     model = fast(callbacks=[callback])
-    with pytest.raises(ValueError, match=rf"{told}.*Set early_stopping=True, pass X_val"):
+    with pytest.raises(ValueError, match=rf"{told}.*Call fit with early_stopping=True or"):
         model.fit(*table)
     assert not hasattr(model, "net_")
 

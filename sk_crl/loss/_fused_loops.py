@@ -1,7 +1,7 @@
 """Rectification by relative comparison (Eq. 3-7, 9-11) in loops, for Numba to compile.
 
-Plain loops, because array expressions take several times as long to compile. All in one module,
-because what is kept on the disk is compiled anew where this file changes, and no other.
+Plain loops, because array expressions take longer to compile. All in one module, because what is
+kept on the disk is compiled anew where this file changes, and no other.
 
 Functions without a decorator are compiled elsewhere: whether the result can be kept on the disk
 shows only then.
@@ -118,18 +118,17 @@ def rectify_features(
         columns = own.T.copy()  # so that distances are summed up side by side
         for anchor in range(n_samples):
             k = codes[target, anchor]
-            if k >= 0 and sizes[k]:
-                distance = _distances_to(anchor, columns)
-                by_distance = np.zeros(n_samples)
-                total = _rectify_anchor(
-                    distance, codes[target], k, kappa, margin[target], by_distance
-                )
-                loss[target] += each * total
-                for i in range(n_samples):
-                    loss[target] += 0 * distance[i]  # NaN, where a feature is NaN or infinite
-                    if by_distance[i] and distance[i]:
-                        slope = each * by_distance[i] / distance[i]
-                        _add_slope(own, anchor, i, slope, by_feature[target])
+            if k < 0 or not sizes[k]:
+                continue
+            distance = _distances_to(anchor, columns)
+            by_distance = np.zeros(n_samples)
+            total = _rectify_anchor(distance, codes[target], k, kappa, margin[target], by_distance)
+            loss[target] += each * total
+            for i in range(n_samples):
+                loss[target] += 0 * distance[i]  # NaN, where a feature is NaN or infinite
+                if by_distance[i] and distance[i]:
+                    slope = each * by_distance[i] / distance[i]
+                    _add_slope(own, anchor, i, slope, by_feature[target])
     return loss, by_feature
 
 

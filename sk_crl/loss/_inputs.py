@@ -87,7 +87,10 @@ def _check_codes(codes: Tensor, layout: ColumnLayout) -> None:
 
 
 def _at_least_float32(name: str, values: Tensor) -> Tensor:
-    """Widen half precision: margins and hinges need the digits that float16 and bfloat16 lack."""
+    """Check that values are floating-point numbers; widen half precision.
+
+    Margins and hinges need the digits that float16 and bfloat16 lack.
+    """
     if not values.is_floating_point():
         raise ValueError(
             f"{name} must be floating-point numbers; got {values.dtype}. Convert them, as by "

@@ -191,8 +191,8 @@ class ClassRectificationLoss(CountedCriterion):
         Raises
         ------
         ValueError
-            For tensors whose shapes do not fit, for a code that is no class of its target, and for
-            missing features.
+            For tensors whose shapes or types do not fit, for a code that is no class of its target,
+            and for missing features.
         """
         scores = check_scores(scores, self.layout)
         targets = check_targets(targets, len(scores), self.layout)
@@ -253,8 +253,8 @@ class ClassRectificationLoss(CountedCriterion):
         Raises
         ------
         ValueError
-            For a batch size below 1, tensors whose shapes do not fit, and a code that is no class
-            of its target.
+            For a batch size below 1, tensors whose shapes or types do not fit, and a code that is
+            no class of its target.
         """
         check_integer("batch_size", batch_size, 1)
         codes = check_targets(targets, len(targets), self.layout)
@@ -294,7 +294,7 @@ class ClassRectificationLoss(CountedCriterion):
         Raises
         ------
         ValueError
-            For tensors whose shapes do not fit, and for missing features.
+            For tensors whose shapes or types do not fit, and for missing features.
         """
         return self.linearize(scores, labels, features).attached()
 
@@ -323,7 +323,7 @@ class ClassRectificationLoss(CountedCriterion):
         Raises
         ------
         ValueError
-            For tensors whose shapes do not fit, and for missing features.
+            For tensors whose shapes or types do not fit, and for missing features.
 
         Examples
         --------
@@ -342,7 +342,7 @@ class ClassRectificationLoss(CountedCriterion):
         if isinstance(rectified, FusedLabels) and not self.rectification.fuses(
             rectified.codes, layout
         ):
-            # Moved to another device, or Dynamo traces: there are no loops there, but tensors.
+            # Moved to another device, traced by Dynamo, or of a loss that has loops: here are none.
             rectified = self.rectification.prepare(rectified.codes, layout, rectified.scale)
             labels = labels._replace(rectified=rectified)
         scores = check_scores(scores, layout)

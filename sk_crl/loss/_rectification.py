@@ -285,7 +285,7 @@ def class_rectification(
     Raises
     ------
     ValueError
-        For a setting outside its range, or tensors whose shapes do not fit.
+        For a setting outside its range, or tensors whose shapes or types do not fit.
 
     Examples
     --------
